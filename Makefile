@@ -30,7 +30,7 @@ PACKAGES = $(TARGET)/package
 export XDG_RUNTIME_DIR ?= $(abspath $(TARGET))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup python pytorch clients announce announce-for-demo build build-for-demo install package test-package demo demo-lm test test-pytorch test-clients soak check bench attacks gpu weights metadata-hash release-listing doc book
+.PHONY: help setup python pytorch clients announce announce-for-demo announce-demo announce-demo-lm build build-for-demo install package test-package demo demo-lm test test-pytorch test-clients soak check bench attacks gpu weights metadata-hash release-listing doc book
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -49,6 +49,12 @@ clients: ## Install third-party clients for tests, from npm and PyPI
 
 announce announce-for-demo: announce%:
 	@scripts/announce.sh build$* "$(BIN)"
+
+announce-demo:
+	@scripts/announce.sh demo $(if $(DATA),own,mlp)
+
+announce-demo-lm:
+	@scripts/announce.sh demo lm
 
 # The whole workspace is selected: `-p` would choose other features, and compile five of our crates twice.
 BUILD = $(CARGO) build --locked --workspace --bin gotong --bin gotong-node
@@ -81,12 +87,10 @@ demo demo-lm: export GOTONG_LINT = no
 # It trains on the processor. Once `make build` has run, a demo keeps to what that builds.
 BUILD_FOR_DEMO = $(if $(wildcard $(BIN)/.built),build,build-for-demo)
 
-demo: $(BUILD_FOR_DEMO) ## Run a whole network on this machine for ten rounds on Fashion-MNIST (DATA=FILE LABEL=COLUMN: on your own table; FIELD=KEY: on your own text)
-	@scripts/announce.sh demo $(if $(DATA),own,mlp)
+demo: announce-demo $(BUILD_FOR_DEMO) ## Run a whole network on this machine for ten rounds on Fashion-MNIST (DATA=FILE LABEL=COLUMN: on your own table; FIELD=KEY: on your own text)
 	"$(BIN)/gotong" demo $(if $(DATA),--data-file "$(DATA)" --folder demo-own) $(if $(LABEL),--label "$(LABEL)") $(if $(FIELD),--field "$(FIELD)")
 
-demo-lm: $(BUILD_FOR_DEMO) ## Run the same with a language model on Shakespeare's plays
-	@scripts/announce.sh demo lm
+demo-lm: announce-demo-lm $(BUILD_FOR_DEMO) ## Run the same with a language model on Shakespeare's plays
 	"$(BIN)/gotong" demo --model lm --folder demo-lm
 
 test: check python ## Run `check`, then unit, property and end-to-end tests, and test the packages in clean root folders
@@ -124,7 +128,7 @@ bench: build pytorch ## Measure speed and sizes, and write target/bench/report.j
 	$(CARGO) build --locked --workspace --example library_speed
 	$(CARGO) bench --locked --workspace --bench report --profile dev -- $(if $(PART),--only $(PART)) --out target/bench/$(or $(firstword $(PART)),report).json
 
-attacks: setup ## Attack the pay, and print a table and, as the last line, one JSON object (ONLY=split: only these attacks; ONLY=gradient: only that check)
+attacks: setup ## Run the attacks on pay, and print a table and, as the last line, one JSON object (ONLY=split: only these attacks; ONLY=gradient: only that check)
 	$(CARGO) build --locked --workspace --example attacks
 	"$(BIN)/examples/attacks" $(if $(ONLY),--only $(ONLY))
 

@@ -3,7 +3,7 @@
 #
 #   scripts/announce.sh build FOLDER             before cargo builds into FOLDER; says nothing if there is nothing to build
 #   scripts/announce.sh build-for-demo FOLDER    the same without what is for GPUs
-#   scripts/announce.sh demo NAME                before a demo: mlp, lm or own
+#   scripts/announce.sh demo NAME                before a demo and what has to be built for it: mlp, lm or own
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,7 +20,7 @@ again_core_minutes=9
 build() { announce "$1" .built "$core_minutes" ''; }
 
 build-for-demo() {
-    announce "$1" .built-for-demo $((core_minutes - gpu_core_minutes)) " It leaves out what is for GPUs; 'make build' adds that later."
+    announce "$1" .built-for-demo $((core_minutes - gpu_core_minutes)) " It leaves out what GPUs need; 'make build' adds that later."
 }
 
 # announce FOLDER MARK CORE_MINUTES NOTE: the Makefile leaves a mark after every build, because some changes rebuild neither program.
@@ -34,7 +34,7 @@ announce() {
         return
     fi
     if [ "$2" = .built ] && [ -e "$1/.built-for-demo" ]; then
-        say "Only the demo has been built here yet. What is missing is for GPUs, and takes about" \
+        say "So far only the demo has been built here. Adding what GPUs need takes about" \
             "$(((gpu_core_minutes + again_core_minutes) / cores + 1)) minutes on $cores cores."
         return
     fi
@@ -50,7 +50,8 @@ demo() {
             "attesters (one lies). They improve a classifier of pictures of clothes for ten rounds, in about 5 minutes." ;;
         lm) say "The demo runs a network on this machine: one node, a sponsor, three contributors and two attesters. They improve" \
             "a language model on Shakespeare's plays for ten rounds, in about 11 minutes on two cores." ;;
-        own) say "The demo runs a network on this machine that improves a model on your data: minutes for a table, longer for text." ;;
+        own) say "The demo runs a network on this machine that improves a model on your data. It takes a few" \
+            "minutes for a table, and longer for text." ;;
     esac
 }
 

@@ -22,7 +22,7 @@ for program in gotong gotong-node; do
     [ -x "$bin/$program" ] || { echo "install: $bin has no $program: run 'make build' first" >&2; exit 1; }
 done
 if [ -e "$bin/.built-for-demo" ]; then
-    echo "install: the programs in $bin are for the demo alone, without GPUs: run 'make build' first" >&2
+    echo "install: $bin has only the demo's programs, which cannot use GPUs: run 'make build' first" >&2
     exit 1
 fi
 root=$destdir$prefix

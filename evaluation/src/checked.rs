@@ -170,16 +170,16 @@ impl CheckedDevice {
             let recorded = self.record.as_ref().map(|record| record.found_wrong(why));
             if let Some(Err(error)) = recorded {
                 tracing::error!(
-                    "this could not be recorded, so leave `--device` out the next time, or the device is trusted again: {error}"
+                    "cannot record that the device is wrong. Leave `--device` out next time; otherwise the device will be trusted again: {error}"
                 );
             }
             let what = match why {
-                Mismatch::Silence => "THE DEVICE HANGS, and its thread is left behind",
+                Mismatch::Silence => "THE DEVICE HANGS and is abandoned",
                 _ => "THE DEVICE COMPUTES WRONGLY",
             };
             tracing::error!(
                 "{what}: {why}. Its results are discarded. From now on the processor evaluates, even after a restart; it \
-                 starts over with whatever was under way or not used yet. See what `gotong doctor` says about the device"
+                 repeats what was under way or not used yet. See what `gotong doctor` says about the device"
             );
         }
     }

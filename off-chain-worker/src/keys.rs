@@ -42,7 +42,7 @@ pub enum KeyError {
         source: polkadot_js_compat::Error,
     },
     /// Text that should name an account does not.
-    #[error("`{0}` is neither an SS58 address, 0x and 64 hex digits, nor a development name")]
+    #[error("`{0}` is no account: give an SS58 address, 0x and 64 hex digits, or a development name such as Bob")]
     Account(String),
 }
 

@@ -30,7 +30,7 @@ pub enum StateError {
         source: io::Error,
     },
     /// The disk has no room for a file, or the quota does not.
-    #[error("no room on the disk for {}: make some, then the worker continues; meanwhile it commits to nothing new", .0.display())]
+    #[error("no room on the disk for {}: free some, and the worker continues; until then it commits to nothing new", .0.display())]
     Full(PathBuf),
     /// A file does not decode.
     #[error("{} is damaged; move it away to start over", .0.display())]

@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 #[command(
     after_help = "Example:\n  gotong attest --dev Charlie\n  gotong attest --dev Charlie --task 0 --task 3\n\n\
                         Tests the device first, refuses to attest on one that fails, and checks it in every round. Offers \
-                        seats on the chain, which draws attesters by chance, in tasks that it has caught up with, that fit \
-                        into the free memory, and that pay for the calls. Takes the offer back when it ends, or when too \
-                        little is free to pay for calls. Answers audits, defends its tables in disputes, and disputes other \
+                        seats in tasks that it has caught up with, that fit into the free memory, and that pay for the calls; \
+                        the chain draws attesters among those who offer. Takes the offer back when it ends, or when too little \
+                        GTG is free to pay for calls. Answers audits, defends its tables in disputes, and disputes other \
                         attesters' tables that differ: keep some GTG free for bonds."
 )]
 pub struct Attest {
@@ -24,14 +24,13 @@ pub struct Attest {
     /// offer back, serves the seats that it still holds, and ends
     #[arg(long, value_name = "N", default_value_t = Capacity::SEATS)]
     seats: u8,
-    /// The most work to take on at once: 1 is the most that a single task may ask for, and what a slow processor can do.
-    /// Below 1, it is also the part of the free memory that rounds may take; otherwise all programs that attest on this machine
-    /// share the free memory evenly [default: 1, or less if this processor or the device is measured to be slower, divided by
-    /// the number of these programs]
+    /// The most work to take on at once. 1 is what a slow processor can do, and the most that one task may require. A value
+    /// below 1 also limits memory to that part of what is free; otherwise all attesting programs on this machine share the free
+    /// memory evenly [default: what this processor and device are measured to do, at most 1, divided by the number of these
+    /// programs]
     #[arg(long, value_name = "N", value_parser = speed)]
     speed: Option<f64>,
-    /// GTG that a round has to be able to pay for a seat; a task that cannot is not offered. The default is what the calls for
-    /// a seat cost
+    /// Offer only tasks whose rounds can pay a seat at least this much, in GTG. The default is what the calls for a seat cost
     #[arg(long, value_name = "GTG", default_value_t = Amount(Conditions::CALLS))]
     least_pay: Amount,
     #[command(flatten)]

@@ -60,6 +60,7 @@ pub async fn run(args: Claim, globals: &Globals) -> anyhow::Result<()> {
     });
     globals.output.print(json, || match rounds {
         0 => "nothing was claimed".to_owned(),
+        1 => format!("claimed 1 round, paid {} {SYMBOL}", Amount(paid)),
         rounds => format!("claimed {rounds} rounds, paid {} {SYMBOL}", Amount(paid)),
     });
     ensure!(failed.is_empty(), "cannot claim {}", failed.join("; "));

@@ -50,8 +50,8 @@ pub struct Contribute {
     strategy: Strategy,
     #[command(flatten)]
     training: TrainingArgs,
-    /// Make training repeatable, for experiments only: whoever guesses the seed can train your delta and commit it first. It
-    /// is mixed with account, task and round [default: a new random seed for every training]
+    /// Seed that makes training repeatable, for experiments only: whoever guesses it can train your delta and commit it first.
+    /// Account, task and round are mixed in [default: a new random seed for every training]
     #[arg(long)]
     seed: Option<u64>,
     /// Where to train
@@ -61,7 +61,7 @@ pub struct Contribute {
     #[arg(long, value_name = "CORES", value_parser = at_least_one)]
     threads: Option<usize>,
     /// Seconds between checkpoints of the training. After a restart with the same options, it resumes from the last one.
-    /// Checkpoints are rarer if they would take more than 5 % of the time; 0 keeps one after every update
+    /// Checkpoints never take more than 5 % of the time; 0 writes one after every update
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     checkpoint_every: u64,
     /// Stop before this round

@@ -145,13 +145,13 @@ fn describe(needs: &[Need]) -> String {
         .iter()
         .map(|need| {
             let (all, deltas) = (mib(need.memory.bytes()), mib(need.memory.deltas));
-            format!("task {} {all} MiB, {deltas} of them for deltas", need.task)
+            format!("task {}: {all} MiB ({deltas} for deltas)", need.task)
         })
         .collect();
     format!(
-        "at most {} MiB for a round that is full, on the processor: {}",
+        "a full round takes up to {} MiB on the processor: {}",
         mib(most.memory.bytes()),
-        each.join(", ")
+        each.join("; ")
     )
 }
 
@@ -256,7 +256,7 @@ async fn account(globals: &Globals) -> anyhow::Result<String> {
     let lack = Means::of(&account, &now).await?.lack();
     ensure!(
         lack == 0,
-        "{} {SYMBOL} free: for fees, deposits and bonds send {} {SYMBOL} more to {}",
+        "only {} {SYMBOL} are free. Send {} {SYMBOL} more to {} for fees, deposits and bonds",
         Amount(balance.free),
         Amount(lack),
         address(&account)
@@ -374,8 +374,8 @@ mod tests {
         assert_eq!(describe(&[]), "no task is live");
         assert_eq!(
             describe(&[need(3, 70), need(1, 90), need(2, 70)]),
-            "at most 90 MiB for a round that is full, on the processor: task 1 90 MiB, 50 of them for deltas, task 2 70 MiB, 50 of \
-             them for deltas, task 3 70 MiB, 50 of them for deltas"
+            "a full round takes up to 90 MiB on the processor: task 1: 90 MiB (50 for deltas); task 2: 70 MiB (50 for deltas); \
+             task 3: 70 MiB (50 for deltas)"
         );
         let expected = json!({ "task": 3, "bytes": 73_400_320, "deltas": 52_428_800 });
         assert_eq!(need(3, 70).json(), expected);

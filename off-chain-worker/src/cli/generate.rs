@@ -33,7 +33,7 @@ pub struct Generate {
 /// How to choose the tokens that a model continues with.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct SamplingArgs {
-    /// Sampling temperature, up to 10: 0 always takes the likeliest token, 1 uses the model's own odds [default: 0.8 for a
+    /// Sampling temperature, up to 10: 0 always takes the likeliest token, 1 samples from the model's probabilities [default: 0.8 for a
     /// prompt, 0 for documents]
     #[arg(long)]
     temperature: Option<Temperature>,

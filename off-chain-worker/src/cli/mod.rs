@@ -117,10 +117,11 @@ pub struct Globals {
         value_name = "HASH"
     )]
     pub genesis: Option<Hash>,
-    /// Trust the node. Otherwise it has to prove the facts behind every table and accusation, or a second node has to confirm them
+    /// Trust the nodes: commit and accuse without their proofs, or a second node, for the facts
     #[arg(long, global = true)]
     pub trust_nodes: bool,
-    /// Never commit to a table or accuse anybody without a proof of finality, even while finality is stalled, which costs seats
+    /// Never commit to a table or accuse anybody without a proof of finality. While finality is stalled, this costs you your
+    /// seats
     #[arg(long, global = true, conflicts_with = "trust_nodes")]
     pub require_finality: bool,
     /// The account that signs, and whose data commands show.
@@ -260,7 +261,7 @@ pub enum Command {
     PublishCredits(publish_credits::PublishCredits),
     /// Check the node, device, data and account, and say what to do next
     Doctor(doctor::Doctor),
-    /// Show the whole protocol on this machine
+    /// Show the whole protocol on this machine, without a node of your own
     Demo(demo::Demo),
     /// Run rounds without a chain, for experiments with any number of hands (contributors)
     Lab(Box<lab::Lab>),

@@ -17,13 +17,12 @@ pub fn describe(offer: Option<&OfferView>) -> String {
     let held = offer.seats_held;
     if offer.seats == 0 {
         return format!(
-            "suspended: the offer was taken back, or a missed seat ended it, so you are not drawn; {held} seats are still \
-             held: keep `gotong attest` running, which makes a new offer, or run `gotong attest --seats 0`, which ends once \
-             none is held"
+            "suspended: you took the offer back or missed a seat, so you are not drawn. Seats that you still hold: {held}. Keep \
+             `gotong attest` running to offer seats again, or run `gotong attest --seats 0`, which ends once you hold none"
         );
     }
     format!(
-        "{} seats for {}, {held} held; {:.2} of --speed {:.2} taken. Keep `gotong attest` running: it does the work of the seats",
+        "offers {} seats for {}; holds {held}; uses {:.2} of its speed of {:.2}. Keep `gotong attest` running: it does the work of the seats",
         offer.seats,
         tasks(offer),
         speed(offer.load_held),
@@ -49,7 +48,10 @@ pub fn json(offer: Option<&OfferView>) -> Value {
 
 fn tasks(offer: &OfferView) -> String {
     let named: Vec<_> = offer.tasks.iter().map(ToString::to_string).collect();
-    let named = named.join(", ");
+    let named = match &named[..] {
+        [others @ .., last] if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => named.join(", "),
+    };
     match (offer.sealed, offer.tasks.is_empty()) {
         (true, true) => "every task with sealed samples".to_owned(),
         (true, false) => format!("every task with sealed samples and tasks {named}"),
@@ -76,7 +78,8 @@ mod tests {
     #[test]
     fn an_offer_is_told_with_what_to_do() {
         let told = describe(Some(&offer(16)));
-        let expected = "16 seats for tasks 0, 3, 1 held; 0.50 of --speed 2.00 taken. ";
+        let expected =
+            "offers 16 seats for tasks 0 and 3; holds 1; uses 0.50 of its speed of 2.00. ";
         assert!(told.starts_with(expected), "{told}");
         let sealed = OfferView {
             sealed: true,
@@ -87,7 +90,7 @@ mod tests {
         assert!(told.starts_with(of), "{told}");
         let told = describe(Some(&offer(0)));
         assert!(
-            told.starts_with("suspended: ") && told.contains("1 seats are"),
+            told.starts_with("suspended: ") && told.contains("you still hold: 1."),
             "{told}"
         );
         assert!(describe(None).contains("`gotong attest`"));

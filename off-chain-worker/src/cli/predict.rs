@@ -28,10 +28,10 @@ use std::{
                   gotong predict --model mlp:4,16,3 --weights mine.safetensors --recipe recipe.toml --data new.csv\n  \
                   gotong predict --task 1 --data letter.txt --out tokens.jsonl\n  \
                   gotong predict --task 1 --data letter.txt --length 200 --out continued.jsonl\n\n\
-                  For each row of a table, each array and each image, it gives the class and the probability of every class: \
-                  the softmax of the exact machine's logits. Labels are optional; it reports the mean loss and accuracy of the \
-                  rows that have one. For text, it gives the loss of every token except a document's first, and the token that \
-                  the model found likeliest; with `--length`, an extra row after each document holds the model's continuation."
+                  Writes a line for each row of a table, each array or each image: the class and the probability of every \
+                  class, which is the softmax of the exact machine's logits. Labels are optional; it reports the mean loss and \
+                  accuracy of the rows that have one. For text, it writes the loss of every token except a document's first, and \
+                  the token that the model found likeliest; with `--length`, an extra row after each document holds the model's continuation."
 )]
 pub struct Predict {
     #[command(flatten)]

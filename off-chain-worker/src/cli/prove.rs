@@ -194,7 +194,7 @@ impl OnChain {
             .iter()
             .any(|(who, _)| *who == verdict.accused);
         (!is_it || !is_of_the_round || !is_of_the_table)
-            .then(|| format!("dispute {} ended otherwise on the chain", verdict.id))
+            .then(|| format!("on the chain, dispute {} ended differently", verdict.id))
     }
 }
 
@@ -225,7 +225,7 @@ impl Report<'_> {
         match &self.finding {
             Finding::Right => format!("RIGHT: {step} follows from its inputs"),
             Finding::RightIfParts => format!(
-                "RIGHT IF ITS PARTS ARE: {step} follows from its parts as shown, each of which can be checked further"
+                "RIGHT IF ITS PARTS ARE RIGHT: {step} follows from the parts shown. Each part can be checked in the same way"
             ),
             Finding::Wrong(step) => format!("WRONG: {}", describe_step(step)),
         }

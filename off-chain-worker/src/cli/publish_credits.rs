@@ -53,6 +53,7 @@ pub async fn run(args: PublishCredits, globals: &Globals) -> anyhow::Result<()> 
     let json = json!({ "task": task.0, "round": round.0, "published": published });
     globals.output.print(json, || match published {
         0 => format!("the chain already knows all credits of round {round}, or there are none"),
+        1 => format!("published 1 credit of round {round}"),
         count => format!("published {count} credits of round {round}"),
     });
     Ok(())

@@ -23,9 +23,8 @@ use std::collections::BTreeMap;
 #[command(
     after_help = "Example:\n  gotong rewards --dev Bob\n  gotong rewards Bob --output json\n\n\
                         A contributor is credited with what its delta was worth, and paid for what its credits prove together: \
-                        their sum, less the doubt about it. See docs/contributors.md. What can be claimed is exact: it comes \
-                        from the chain where somebody has published the credits, and from a replay of the task where nobody \
-                        has."
+                        their sum, less the doubt about it. See docs/contributors.md. Amounts to claim are exact. If somebody \
+                        has published the credits, they come from the chain; otherwise the command replays the task."
 )]
 pub struct Rewards {
     /// An address or a development name [default: the signing account]

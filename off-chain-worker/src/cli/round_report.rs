@@ -63,7 +63,7 @@ impl<'a> RoundReport<'a> {
         };
         let floor = standard_errors(self.table.terms.gain_floor_q8);
         match (&self.summary.merge, self.claim.merged) {
-            (None, _) => "nothing merged: on half A no company does three times as much good as harm".into(),
+            (None, _) => "nothing merged: on half A, every company does more harm than a 33rd of its good".into(),
             (Some(_), None) => format!(
                 "nothing merged: half A gains {} millibits, which is not above {floor} standard errors ({tried})",
                 self.gain_on_a(),
@@ -273,7 +273,7 @@ mod tests {
         let report = RoundReport::new(&table, &lab.facts.base_root, lab.facts.samples);
         assert!(report
             .outcome()
-            .starts_with("nothing merged: on half A no company"));
+            .starts_with("nothing merged: on half A, every company"));
         let entrants = report.entrants();
         assert_eq!(entrants[0].fate, Fate::Kept);
         assert!(report.explain(&entrants[0]).ends_with("nothing was merged"));

@@ -65,8 +65,12 @@ pub async fn register(args: Register, globals: &Globals) -> anyhow::Result<()> {
         Some(stake) => {
             anyhow::ensure!(
                 stake.roles == roles,
-                "already registered, as {:?}: to change roles, unstake everything and withdraw first",
-                stake.roles
+                "already registered as {}. To change the role, unstake everything, then withdraw it",
+                match (stake.roles.contributor, stake.roles.attester) {
+                    (true, true) => "a contributor and an attester",
+                    (true, false) => "a contributor",
+                    _ => "an attester",
+                }
             );
             Call::add_stake(args.stake.0)
         }

@@ -27,8 +27,8 @@ pub struct Submit {
     /// Weights trained in any framework, starting from the task's weights
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
-    /// The weights that training started from: what rounds have changed since then is kept [default: the task's weights in the
-    /// current round]
+    /// The weights that training started from, so that the delta does not undo rounds that have settled since [default: the
+    /// task's weights in the current round]
     #[arg(long, value_name = "FILE")]
     base: Option<PathBuf>,
     #[command(flatten)]

@@ -11,11 +11,13 @@ mod open;
 mod recipe;
 mod report;
 mod show;
+mod stands;
 mod written;
 
 pub(super) use check::lasting;
 pub(super) use data::{load_records, read_recipe};
-pub(super) use show::{duty_json, gain, round_json, stands};
+pub(super) use show::{duty_json, gain, round_json};
+pub(super) use stands::{describe_duty, stands};
 
 use super::{
     means::{Force, Means, NO_ROLE},

@@ -58,7 +58,7 @@ pub async fn run(args: Top, globals: &Globals) -> Result<()> {
     }
     ensure!(
         io::stdout().is_terminal(),
-        "standard output is no terminal, but a live view needs one: `gotong top --output json` prints what it would show"
+        "a live view needs a terminal; `gotong top --output json` prints once what it would show"
     );
     // A node that cannot be reached is told before the screen is taken, with what to do.
     globals.client().await?;

@@ -22,8 +22,8 @@ pub struct TrainingArgs {
 /// How much of a change to submit.
 #[derive(Clone, Debug, clap::Args)]
 pub struct KeptArg {
-    /// Share of the parameters to keep in a delta, in thousandths, as far as the task's longest delta allows; the rest goes
-    /// into the next delta [default: all if there are at most 4096; else 500 for a language model, 100 for others]
+    /// How many of each 1,000 parameters a delta keeps, as far as the task's longest delta allows. The rest goes into the next
+    /// delta [default: 500 for a language model, 100 for others, all of up to 4,096 parameters]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     keep_permille: Option<u32>,
 }

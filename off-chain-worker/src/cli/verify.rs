@@ -24,9 +24,9 @@ use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong verify --task 0 --round 3\n\n\
-                  Trusts nothing but the blocks and, if samples are drawn, the pool: it rebuilds the task from its opening. If \
-                  the chain settled on anything else, or if an attester stands for another table before it settles, it fails \
-                  and names the first difference.")]
+                  Trusts nothing but the blocks and, if samples are drawn, the pool: it rebuilds the task from its opening. It \
+                  fails, and names the first difference, if the chain settled on another table or, before the round settles, if \
+                  an attester stands for another one.")]
 pub struct Verify {
     /// The task
     #[arg(long)]
@@ -284,7 +284,7 @@ mod tests {
         // Nobody shows the table behind the claim.
         let unknown = found(round(Some(&table(7))), table(1));
         let difference = unknown.difference().unwrap();
-        assert_eq!(difference.what, "the share table's root");
+        assert_eq!(difference.what, "the table's root");
     }
 
     #[test]
@@ -297,7 +297,7 @@ mod tests {
         assert_eq!(forgotten(table(1)).difference(), None);
         assert_eq!(forgotten(table(1)).json()["seats"][0]["equal"], false);
         let wrong = forgotten(table(4));
-        assert_eq!(wrong.difference().unwrap().what, "the share table's root");
+        assert_eq!(wrong.difference().unwrap().what, "the table's root");
     }
 
     #[test]

@@ -452,17 +452,13 @@ pub fn claim_difference(ours: &ShareClaim, theirs: &ShareClaim) -> Option<Differ
         None => "nothing was merged".into(),
     };
     let most = |claim: &ShareClaim| claim.merged.map_or(0, |merged| merged.most_credits);
-    root(
-        "the share table's root",
-        &ours.table_root,
-        &theirs.table_root,
-    )
-    .or_else(|| {
-        let what = "the root of the new weights";
-        root(what, &ours.master_root, &theirs.master_root)
-    })
-    .or_else(|| Difference::of("the gain on half B", gain(ours), gain(theirs)))
-    .or_else(|| Difference::of("the most that credits can be", most(ours), most(theirs)))
+    root("the table's root", &ours.table_root, &theirs.table_root)
+        .or_else(|| {
+            let what = "the root of the new weights";
+            root(what, &ours.master_root, &theirs.master_root)
+        })
+        .or_else(|| Difference::of("the gain on half B", gain(ours), gain(theirs)))
+        .or_else(|| Difference::of("the most that credits can be", most(ours), most(theirs)))
 }
 
 #[cfg(test)]
@@ -520,6 +516,6 @@ mod tests {
         theirs.master_root = [9; 32];
         assert_eq!(what(theirs).as_deref(), Some("the root of the new weights"));
         theirs.table_root = [9; 32];
-        assert_eq!(what(theirs).as_deref(), Some("the share table's root"));
+        assert_eq!(what(theirs).as_deref(), Some("the table's root"));
     }
 }

@@ -317,7 +317,7 @@ impl Sponsoring {
         view: &TaskView,
     ) -> Result<ControlFlow<()>, RunError> {
         if view.state.is_over() {
-            tracing::info!("{:?}", view.state);
+            tracing::info!(state = ?view.state, "the task is over, so there is nothing left to publish");
             return Ok(ControlFlow::Break(()));
         }
         let task = self.task;

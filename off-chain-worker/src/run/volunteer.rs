@@ -161,8 +161,8 @@ impl Volunteer {
     pub fn takes_on(&mut self, products: u64) {
         if products != self.capacity.products && products < bounds::COST_PER_BLOCK {
             tracing::warn!(
-                "this program's part of the machine is slower than the chain assumes, so all seats together take on at most {:.3} \
-                 of the work that one task may require. If this measurement is wrong, give --speed",
+                "this machine, or this program's share of it, is slower than the chain assumes. So all seats together take on at \
+                 most {:.3} of the work that one task may require. If this measurement is wrong, give --speed",
                 products as f64 / bounds::COST_PER_BLOCK as f64
             );
         }
@@ -348,7 +348,7 @@ impl Volunteer {
         let fewer = (1..self.capacity.seats).contains(&seats).then_some(seats);
         if fewer.is_some() && fewer != self.told {
             tracing::warn!(
-                "{seats} seats are offered, because there is no memory for more of the largest rounds at once"
+                "offering only {seats} seats: the memory does not hold more of the largest rounds at once"
             );
         }
         self.told = fewer;

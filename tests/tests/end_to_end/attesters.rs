@@ -458,7 +458,7 @@ async fn an_attester_that_is_killed_before_a_redraw_keeps_its_seat() -> Result<(
     assert_eq!(moll.map(|moll| moll.state), Some(SeatState::Missed));
     assert_eq!(bob.map(|bob| bob.state), Some(SeatState::Sitting));
     // None, if she was killed before she could say so.
-    let commitments = log.matches("committed to a share table").count();
+    let commitments = log.matches("committed to a table").count();
     assert!(commitments <= 1, "{log}");
     Ok(())
 }

@@ -298,9 +298,9 @@ fn cost(task: &TaskFile, round: u128, rounds: u32, task_bond: u128) -> Finding {
             Amount(round)
         );
         Ok(format!(
-            "{} {SYMBOL} on hold: a budget of {} and a bond of {}. A round takes at most {}, its cap and its work, and all \
-             {rounds} at most {}. The budget is sure to pay for {surely} of them, and pays for another one whenever the rest \
-             covers that maximum; unspent money comes back",
+            "{} {SYMBOL} on hold: a budget of {} and a bond of {}. A round costs at most {} (cap plus work), all \
+             {rounds} rounds at most {}. The budget covers {surely} rounds at that maximum. Another round starts whenever what \
+             is left covers one more. Unspent money comes back",
             Amount(budget.saturating_add(bond)),
             Amount(budget),
             Amount(bond),

@@ -147,13 +147,13 @@ impl Measured {
                 ""
             };
             format!(
-                "a machine like this one scores a round of {few} deltas in at most {}, and a full round of {places} deltas in \
-                 at most {}; it has {} for that{late}; it takes {} MiB of memory with {few} deltas, and {} with {places}",
+                "a machine like this one needs up to {} and {} MiB for a round with {few} deltas, up to {} and {} MiB for a \
+                 full one with {places}. The window lasts {}{late}",
                 lasting(seconds_of_few),
-                lasting(seconds),
-                lasting(window),
                 of_few.div_ceil(1 << 20),
+                lasting(seconds),
                 of_all.div_ceil(1 << 20),
+                lasting(window),
             )
         });
         let details = json!({

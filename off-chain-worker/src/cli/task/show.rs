@@ -1,5 +1,6 @@
 //! `gotong task show`.
 
+use super::stands::{describe_duty, stands};
 use crate::{
     chain::{Client, Moment},
     cli::{
@@ -16,7 +17,7 @@ use crate::{
 use anyhow::Context;
 use gotong_protocol::{
     view::{DisputeView, Duty, DutyKind, RoundView, SeatView, SubmissionView, TaskView},
-    HoldOutTerms, Outcome, Phase, RoundId, TaskId, TaskState, TaskTerms,
+    HoldOutTerms, Outcome, RoundId, TaskId, TaskState, TaskTerms,
 };
 use gotong_scoring::share::Half;
 use serde_json::{json, Value};
@@ -234,12 +235,12 @@ fn text(
         "task {} \"{}\": {:?}, {} parameters\n\
          model      {}\n\
          sponsor    {}\n\
-         pays       {} {SYMBOL} a millibit, at most {} a round, {} permille of it to attesters\n\
-         besides    {} {SYMBOL} a round to attesters for their work\n\
-         for        credits of an account above {} standard errors of their sum\n\
-         merges     the mean of the deltas, times {}\n\
-         takes      {} deltas a round, of {} KiB each at most\n\
-         asks for   {} {SYMBOL} of a contributor, {} of an attester\n\
+         price      {} {SYMBOL} a millibit, at most {} a round; attesters get {} % of it\n\
+         work fee   {} {SYMBOL} a round, for attesters\n\
+         doubt      credits of an account are paid above {} standard errors of their sum\n\
+         outer rate {}: a merge adds the mean of the deltas times this\n\
+         deltas     at most {} a round, of at most {} KiB each\n\
+         stake      at least {} {SYMBOL} for a contributor, {} for an attester\n\
          budget     {} {SYMBOL}, set aside {}, paid {}\n\
          exam       {}\n\
          recipe     {}\n\
@@ -253,7 +254,7 @@ fn text(
         address(&view.sponsor),
         Amount(terms.price_per_millibit),
         Amount(terms.cap_per_round),
-        terms.attester_fee_permille,
+        f64::from(terms.attester_fee_permille) / 10.0,
         Amount(work_pay(view)),
         f64::from(terms.share.doubt_q8) / 256.0,
         f64::from(terms.share.outer_rate_q8) / 256.0,
@@ -285,7 +286,8 @@ fn text(
     if let Some(round) = rounds.iter().rfind(|round| !round.seats.is_empty()) {
         let redraws = match round.redraws {
             0 => String::new(),
-            again => format!(", drawn anew {again} times"),
+            1 => ", redrawn once".to_owned(),
+            again => format!(", redrawn {again} times"),
         };
         text += &format!("\nseats of round {}{redraws}\n", round.round);
         let rows: Vec<_> = round.seats.iter().map(seat_row).collect();
@@ -298,12 +300,14 @@ fn text(
     for duty in duties {
         text += &match duty.what {
             DutyKind::Claim => format!(
-                "\nyou may claim every round up to {} with `gotong claim`, before block {}",
+                "\nyou can claim every round up to {} with `gotong claim`, before block {}",
                 duty.round, duty.ends_at
             ),
             what => format!(
-                "\nyou may {what:?} in round {} before block {}",
-                duty.round, duty.ends_at
+                "\nyou can {} in round {}, before block {}",
+                describe_duty(what),
+                duty.round,
+                duty.ends_at
             ),
         };
     }
@@ -439,31 +443,6 @@ fn row(round: &RoundView, view: &TaskView) -> Vec<String> {
     ]
 }
 
-/// Where a round stands.
-pub(in crate::cli) fn stands(round: &RoundView) -> String {
-    match round.outcome {
-        Some(outcome) => format!("{outcome:?}"),
-        None if round.phase == Phase::Ended => "Ended".to_owned(),
-        // In Commit the chain does not tell which; see the end of `lasts`.
-        None if round.awaits_attesters && round.phase == Phase::Commit => {
-            "Commit, too few attesters offer or the task expires soon".to_owned()
-        }
-        None if round.awaits_attesters => format!("{:?}, too few attesters offer", round.phase),
-        None if is_drawing(round) => format!("{:?}, being drawn", round.phase),
-        None => format!("{:?} to block {}", round.phase, round.ends_at),
-    }
-}
-
-/// Whether chance has still to decide what a phase is about, after which its window begins. A draw of seats anew is not
-/// told.
-fn is_drawing(round: &RoundView) -> bool {
-    match round.phase {
-        Phase::AttestCommit => !round.has_samples(),
-        Phase::Challenge => round.audit_seed.is_none(),
-        _ => false,
-    }
-}
-
 /// What a settled round gained, Q16 bits summed over the samples that pay; none if nothing was merged.
 pub(in crate::cli) fn gain(round: &RoundView) -> Option<i64> {
     let merged = round.claim.as_ref()?.merged?;
@@ -478,52 +457,6 @@ mod tests {
         test_lab::Lab,
     };
     use gotong_protocol::claim::Claimed;
-
-    #[test]
-    fn a_draw_is_told_and_not_an_end_that_it_puts_off() {
-        let seed = Some([1; 32]);
-        let round = |phase, seed, audit_seed| RoundView {
-            phase,
-            seed,
-            audit_seed,
-            ..views::round()
-        };
-        let told = |round| stands(&round);
-        let lacking = |phase, seed| RoundView {
-            awaits_attesters: true,
-            ..round(phase, seed, None)
-        };
-        assert_eq!(
-            told(lacking(Phase::Commit, None)),
-            "Commit, too few attesters offer or the task expires soon"
-        );
-        for seed in [None, seed] {
-            assert_eq!(
-                told(lacking(Phase::AttestCommit, seed)),
-                "AttestCommit, too few attesters offer"
-            );
-        }
-        assert_eq!(
-            told(round(Phase::AttestCommit, None, None)),
-            "AttestCommit, being drawn"
-        );
-        assert_eq!(
-            told(round(Phase::AttestCommit, seed, None)),
-            "AttestCommit to block 4"
-        );
-        assert_eq!(
-            told(round(Phase::AttestReveal, seed, None)),
-            "AttestReveal to block 4"
-        );
-        assert_eq!(
-            told(round(Phase::Challenge, seed, None)),
-            "Challenge, being drawn"
-        );
-        assert_eq!(
-            told(round(Phase::Challenge, seed, seed)),
-            "Challenge to block 4"
-        );
-    }
 
     #[test]
     fn a_name_begins_no_line_of_its_own() {

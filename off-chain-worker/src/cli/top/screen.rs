@@ -7,12 +7,12 @@ use super::{
 use crate::{
     cli::{
         output::{printable, signed_millibits, Amount, SYMBOL, UNIT},
-        task::{gain, lasting, stands},
+        task::{describe_duty, gain, lasting, stands},
     },
     keys::address,
 };
 use gotong_protocol::{
-    view::{Duty, DutyKind, RoundView, TaskView},
+    view::{Duty, RoundView, TaskView},
     Phase, SeatState,
 };
 use ratatui::{
@@ -208,7 +208,7 @@ fn duty_lines(snapshot: &Snapshot, palette: Palette) -> Vec<Line<'static>> {
         };
         let text = format!(
             " {} in task {}, round {}: {} left",
-            what(duty.what),
+            describe_duty(duty.what),
             duty.task,
             duty.round,
             left(snapshot, duty.ends_at)
@@ -221,18 +221,6 @@ fn duty_lines(snapshot: &Snapshot, palette: Palette) -> Vec<Line<'static>> {
         lines.push(Line::raw(format!(" and {more} more")));
     }
     lines
-}
-
-fn what(duty: DutyKind) -> &'static str {
-    match duty {
-        DutyKind::Commit => "commit to a delta",
-        DutyKind::Reveal => "reveal the delta",
-        DutyKind::PublishShard => "publish the shard",
-        DutyKind::CommitAttestation => "commit to a table",
-        DutyKind::RevealAttestation => "reveal the table",
-        DutyKind::Claim => "claim",
-        DutyKind::AnswerAudits => "answer audits",
-    }
 }
 
 fn draw_tasks(frame: &mut Frame, area: Rect, view: &View, snapshot: &Snapshot, palette: Palette) {

@@ -109,8 +109,9 @@ impl Duty {
                 tracing::error!("{error}");
                 if error.is_refusal("CommitmentMismatch") {
                     tracing::error!(
-                        "what was committed is lost with the disk, and is not what was computed now: a device was wrong then \
-                         or is wrong now, or an earlier release made up the salt. If no table is revealed, that costs 50 GTG"
+                        "cannot reveal: the table that was committed to was lost with the disk, and the one computed now is another. \
+                         Either a device computed wrongly, or an older release chose a random salt. A table that is not revealed \
+                         costs 50 GTG"
                     );
                 }
                 REFUSED_BLOCKS
@@ -185,8 +186,8 @@ impl Duty {
         let has = now.seat == Some(Seat::Committed) && table.is_some_and(|had| *had != own.summary);
         if has && self.told != Some(now.round) {
             tracing::error!(
-                "the table that was committed is wrong, so it is not revealed: that costs 50 GTG, but a wrong table costs the \
-                 whole stake"
+                "not revealing the table that was committed to, because it is wrong. This costs 50 GTG; revealing it would \
+                 cost the whole stake"
             );
             self.told = Some(now.round);
         }
@@ -223,7 +224,7 @@ impl Duty {
                     self.engine.on_committed(receipt.block);
                     self.save()?;
                 }
-                tracing::info!("committed to a share table");
+                tracing::info!("committed to a table");
             }
             AttesterCommand::Reveal {
                 round,
@@ -235,7 +236,7 @@ impl Duty {
                 self.send(client, &call).await?;
                 let gain = table.pay().map(|pay| pay.on_b.gain());
                 tracing::info!(
-                    "attested table {}: {}",
+                    "revealed table {}: {}",
                     hex::encode(&table.root()[..4]),
                     gain.map_or("nothing is merged".into(), |gain| format!(
                         "a gain of {gain} Q16 bits on half B"

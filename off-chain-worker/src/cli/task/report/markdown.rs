@@ -7,7 +7,7 @@ use super::{
 use crate::{
     cli::{
         output::{printable, signed_millibits, Amount, SYMBOL},
-        task::show::{gain, stands},
+        task::{gain, stands},
     },
     keys::address,
     model::describe,

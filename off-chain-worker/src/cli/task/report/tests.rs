@@ -62,7 +62,7 @@ fn every_round_says_what_was_paid_for_what() {
         losses[0], losses[1]
     );
     assert!(text.contains(&row), "{text}");
-    assert!(text.contains("| 1 | AttestCommit, being drawn | 2 |  |  |  | 0 | 0 | 0 | 0 |\n"));
+    assert!(text.contains("| 1 | AttestCommit, drawing attesters | 2 |  |  |  | 0 | 0 | 0 | 0 |\n"));
     assert!(
         text.contains("3 GTG paid, 2 to contributors and 1 to attesters"),
         "{text}"

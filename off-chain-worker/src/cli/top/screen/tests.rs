@@ -197,7 +197,7 @@ fn the_rounds_of_a_task_are_shown_with_what_became_of_them() {
     );
     assert!(text[5].starts_with("round stands"), "{text:#?}");
     assert!(
-        text[6].starts_with("2     AttestCommit, being drawn"),
+        text[6].starts_with("2     AttestCommit, drawing attesters"),
         "{text:#?}"
     );
     assert_eq!(
