@@ -54,5 +54,7 @@ done
 install -m 644 packaging/systemd/sysusers.conf "$root/lib/sysusers.d/gotong.conf"
 [ -e "$destdir/etc/gotong/node.conf" ] || install -D -m 644 packaging/systemd/node.conf "$destdir/etc/gotong/node.conf"
 
-install -d "$share/doc/gotong"
-install -m 644 README.md CHANGELOG.md LICENSE docs/*.md "$share/doc/gotong"
+# In the same folders as here, so that links between pages work.
+find ./*.md LICENSE docs examples data/recipes -type f -print0 | while IFS= read -r -d '' page; do
+    install -D -m 644 "$page" "$share/doc/gotong/$page"
+done

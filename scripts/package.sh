@@ -41,7 +41,7 @@ Run bin/gotong from this folder, or install it for the whole system (run this he
 
     cp -R usr / && { [ -e /etc/gotong/node.conf ] || cp -R etc /; } && systemd-sysusers && systemctl daemon-reload
 
-Next, read doc/operators.md.
+Next, read doc/docs/operators.md.
 EOF
 tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -C "$work/tarball" -c "$name" |
     gzip -6n > "$folder/$name.tar.gz"
@@ -50,7 +50,7 @@ if command -v dpkg-shlibdeps >/dev/null && command -v dpkg-deb >/dev/null; then
     root=$work/debian/gotong
     VENDOR=yes scripts/install.sh "$bin" /usr "$root"
     mkdir -p "$root/DEBIAN"
-    mv "$root/usr/share/doc/gotong/LICENSE" "$root/usr/share/doc/gotong/copyright"
+    cp "$root/usr/share/doc/gotong/LICENSE" "$root/usr/share/doc/gotong/copyright"
     architecture=$(dpkg --print-architecture)
     # dpkg-shlibdeps wants to see a source package's control file; what it says does not count.
     mkdir "$work/debian/debian"

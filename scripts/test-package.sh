@@ -135,7 +135,7 @@ if [ -e "$deb" ]; then
     works "$work/debian"
     for file in usr/share/man/man1/gotong-task-open.1.gz usr/share/bash-completion/completions/gotong \
         usr/share/zsh/vendor-completions/_gotong usr/share/fish/vendor_completions.d/gotong.fish \
-        usr/lib/systemd/system/gotong-node.service usr/share/doc/gotong/operators.md usr/share/doc/gotong/copyright; do
+        usr/lib/systemd/system/gotong-node.service usr/share/doc/gotong/docs/operators.md usr/share/doc/gotong/copyright; do
         [ -s "$work/debian/$file" ] || die "$file is not installed"
     done
     # What is shipped is current: as the program that is shipped makes it.
