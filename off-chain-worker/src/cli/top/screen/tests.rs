@@ -6,7 +6,7 @@ use crate::{
     cli::top::snapshot::tests::{snapshot, standing},
     run::views,
 };
-use gotong_protocol::{Outcome, RoundId, TaskId, TaskName};
+use gotong_protocol::{view::DutyKind, Outcome, RoundId, TaskId, TaskName};
 use ratatui::{
     backend::TestBackend,
     buffer::Buffer,
