@@ -54,7 +54,7 @@ fn tasks(offer: &OfferView) -> String {
     };
     match (offer.sealed, offer.tasks.is_empty()) {
         (true, true) => "every task with sealed samples".to_owned(),
-        (true, false) => format!("every task with sealed samples and tasks {named}"),
+        (true, false) => format!("every task with sealed samples, and tasks {named}"),
         (false, _) => format!("tasks {named}"),
     }
 }
@@ -86,7 +86,7 @@ mod tests {
             ..offer(16)
         };
         let told = describe(Some(&sealed));
-        let of = "16 seats for every task with sealed samples and tasks 0, 3, ";
+        let of = "offers 16 seats for every task with sealed samples, and tasks 0 and 3; ";
         assert!(told.starts_with(of), "{told}");
         let told = describe(Some(&offer(0)));
         assert!(

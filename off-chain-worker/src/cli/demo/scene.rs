@@ -315,7 +315,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!((scene.most_rounds, scene.shard_samples), (1, 180));
-        assert_eq!(scene.graph, Graph::mlp(&[2, 16, 2]));
+        assert_eq!(scene.graph, Graph::mlp(&[2, 128, 2]));
         assert_eq!(scene.report.samples(), "30 unseen samples");
         let task = folder.path().join("task/task.toml");
         assert_eq!(scene.opening[0], task.display().to_string());
