@@ -358,7 +358,7 @@ mod tests {
         let finding = of_offer(Some(&offer));
         assert!(finding
             .line()
-            .starts_with("ok    offer       offers 16 seats for "));
+            .starts_with("ok    offer       16 seats for "));
         assert_eq!(finding.json()["offer"]["held"], 2);
     }
 

@@ -22,7 +22,7 @@ pub fn describe(offer: Option<&OfferView>) -> String {
         );
     }
     format!(
-        "offers {} seats for {}; holds {held}; uses {:.2} of its speed of {:.2}. Keep `gotong attest` running: it does the work of the seats",
+        "{} seats for {}; {held} held; {:.2} of a speed of {:.2} used. Keep `gotong attest` running: it does the work of the seats",
         offer.seats,
         tasks(offer),
         speed(offer.load_held),
@@ -78,15 +78,14 @@ mod tests {
     #[test]
     fn an_offer_is_told_with_what_to_do() {
         let told = describe(Some(&offer(16)));
-        let expected =
-            "offers 16 seats for tasks 0 and 3; holds 1; uses 0.50 of its speed of 2.00. ";
+        let expected = "16 seats for tasks 0 and 3; 1 held; 0.50 of a speed of 2.00 used. ";
         assert!(told.starts_with(expected), "{told}");
         let sealed = OfferView {
             sealed: true,
             ..offer(16)
         };
         let told = describe(Some(&sealed));
-        let of = "offers 16 seats for every task with sealed samples, and tasks 0 and 3; ";
+        let of = "16 seats for every task with sealed samples, and tasks 0 and 3; ";
         assert!(told.starts_with(of), "{told}");
         let told = describe(Some(&offer(0)));
         assert!(
