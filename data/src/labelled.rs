@@ -44,6 +44,21 @@ impl Labelled {
         self.slice(bound(index)..bound(index.saturating_add(1)))
     }
 
+    /// `count` samples from all over the set, evenly apart; all of them if there are fewer.
+    pub fn spread(&self, count: usize) -> Self {
+        let count = count.min(self.len());
+        let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+        for start in (0..count).map(|number| number * self.len() / count) {
+            pixels.extend_from_slice(&self.pixels[start * self.inputs..][..self.inputs]);
+            labels.push(self.labels[start]);
+        }
+        Self {
+            inputs: self.inputs,
+            pixels,
+            labels,
+        }
+    }
+
     /// The format of a shard: each sample's bytes followed by its label byte.
     pub fn records(&self) -> Vec<u8> {
         let mut records = Vec::with_capacity(self.len() * (self.inputs + 1));
@@ -73,6 +88,17 @@ mod tests {
         assert_eq!(parts, five().labels);
         assert!(five().part(3, 3).is_empty());
         assert!(five().part(0, 0) == five());
+    }
+
+    #[test]
+    fn spread_samples_are_evenly_apart() {
+        let three = five().spread(3);
+        assert_eq!(
+            (three.labels, three.pixels),
+            (vec![0, 1, 3], vec![0, 1, 2, 3, 6, 7])
+        );
+        assert!(five().spread(7) == five());
+        assert!(five().spread(0).is_empty());
     }
 
     #[test]

@@ -205,7 +205,7 @@ pub fn train_from(
         batches.skip(state.step);
         report(state.step, config.steps, None);
     }
-    let (asked, mut watch) = (config.steps, Watch::new(deadline));
+    let (asked, mut watch, mut is_told) = (config.steps, Watch::new(deadline), false);
     let mut checkpoints = checkpoints.map(Checkpointing::new);
     while state.step < config.steps {
         if stop.load(Ordering::Relaxed) {
@@ -217,6 +217,11 @@ pub fn train_from(
         let rate = config.rate(state.step, state.descent.updates());
         state = state.updated(rate, gradients);
         config.steps = watch.fitting(state.step, asked);
+        if config.steps < asked && !is_told {
+            is_told = true;
+            let fitting = config.steps;
+            tracing::warn!("about {fitting} of {asked} updates fit into the Commit window, so the training is cut short");
+        }
         let is_last = state.step >= config.steps;
         if is_last || state.step % REPORT_EVERY == 0 {
             report(state.step, config.steps, Some(bits(loss)?));

@@ -22,7 +22,7 @@ use gotong_protocol::bounds::{MAX_SUBMISSIONS, MIN_SAMPLES};
 use gotong_scoring::{Graph, Samples};
 use gotong_training::{
     data::{DataSet, Use},
-    DeviceChoice, Span, TrainingError,
+    residual_decay, DeviceChoice, Span, TrainingError,
 };
 use indicatif::ProgressBar;
 use serde_json::{json, Map, Value};
@@ -146,7 +146,7 @@ impl Lab {
         let Model(graph) = &self.model;
         let set = DataSet::choose(self.data.data, graph)?;
         let exams = self.data.load(Use::Exam, graph)?;
-        let report = self.data.load(Use::Report, graph)?.slice(0..self.report);
+        let report = self.data.load(Use::Report, graph)?.spread(self.report);
         let material = Material {
             training: self.data.load(Use::Training, graph)?,
             exams: Samples::new(graph.inputs, graph.classes(), &exams.records())?,
@@ -215,7 +215,11 @@ impl Lab {
         let config = options.config(graph, Span::WHOLE, experiment.seed);
         let set = DataSet::choose(self.data.data, graph)?;
         let (report, device) = (self.report, self.device);
-        Ok(format!("{experiment:?} {config:?} {set} {report} {device}"))
+        let decay = residual_decay(graph, experiment.keep_permille, experiment.delta_bytes);
+        let version = env!("CARGO_PKG_VERSION");
+        Ok(format!(
+            "{version} {experiment:?} {config:?} {decay} {set} {report} {device}"
+        ))
     }
 
     /// The run as it was kept, if it was begun before.
@@ -253,33 +257,31 @@ impl Lab {
             let own = || runs.iter().filter(is_own).map(|(_, run)| run);
             let at = |round: usize| own().map(move |run| run.losses[round]);
             let last = self.rounds as usize;
-            let (mean, deviation) = mean_and_deviation(at(last));
-            let (first, _) = mean_and_deviation(at(0));
-            let merged = own().flat_map(|run| run.gains.iter().map(|gain| f64::from(gain.1)));
-            let (merged, _) = mean_and_deviation(merged);
+            let bits: Vec<f64> = at(last).collect();
+            let bits = Estimate::of(&bits).context("no run")?;
+            let first = mean(at(0));
+            let merged = mean(own().flat_map(|run| run.gains.iter().map(|gain| f64::from(gain.1))));
             rows.push(vec![
                 hands.to_string(),
                 own().count().to_string(),
                 format!("{first:.4}"),
-                format!("{mean:.4}"),
-                format!("{deviation:.4}"),
+                format!("{:.4}", bits.mean),
+                format!("{:.4}", bits.within),
                 format!("{merged:.1}"),
                 format!("{:.0}", own().map(|run| run.seconds).sum::<f64>()),
                 format!(
                     "{:.0}",
-                    mean_and_deviation(own().map(|run| run.hand_seconds.iter().sum())).0
+                    mean(own().map(|run| run.hand_seconds.iter().sum()))
                 ),
             ]);
-            by_hands.insert(hands.to_string(), rounded(mean));
+            by_hands.insert(hands.to_string(), rounded(bits.mean));
             let name = counted(hands as usize);
-            let losses: Vec<f64> = (0..=last)
-                .map(|round| mean_and_deviation(at(round)).0)
-                .collect();
+            let losses: Vec<f64> = (0..=last).map(|round| mean(at(round))).collect();
             by_rounds.push(Curve::by_rounds(name.clone(), &losses));
             let mean_at = |round: usize| {
                 let of = |of: fn(&(f64, f64)) -> f64| {
                     let values = own().filter_map(|run| run.by_seconds().get(round).map(of));
-                    mean_and_deviation(values).0
+                    mean(values)
                 };
                 (of(|point| point.0), of(|point| point.1))
             };
@@ -447,13 +449,9 @@ fn distinct<T: Copy + PartialEq>(values: &[T]) -> Vec<T> {
     all
 }
 
-/// The mean, and the standard deviation of one run; 0 of a single one.
-fn mean_and_deviation(values: impl Iterator<Item = f64>) -> (f64, f64) {
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let values: Vec<f64> = values.collect();
-    let count = values.len().max(1) as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (mean, (squares / (count - 1.0).max(1.0)).sqrt())
+    values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
 fn rounded(value: f64) -> Value {
@@ -527,13 +525,5 @@ mod tests {
         let other = play(folder.path(), &["--steps", "4"]).unwrap_err();
         assert!(other.to_string().contains("other settings"), "{other}");
         assert_eq!(told(), first);
-    }
-
-    #[test]
-    fn a_deviation_is_that_of_one_run() {
-        assert_eq!(mean_and_deviation([2.0].into_iter()), (2.0, 0.0));
-        let (mean, deviation) = mean_and_deviation([1.0, 3.0].into_iter());
-        assert_eq!(mean, 2.0);
-        assert!((deviation - 2f64.sqrt()).abs() < 1e-12);
     }
 }

@@ -59,6 +59,13 @@ impl Checkpoints {
         None
     }
 
+    /// Whether a training run for this round, from these weights, was interrupted.
+    pub fn has_unfinished(&self, round: RoundId, base_root: Hash) -> bool {
+        // What cannot be read is told once the training begins.
+        let kept: Option<Kept> = self.0.load(FILE).unwrap_or_default();
+        kept.is_some_and(|Kept { id, .. }| (id.round, id.base_root) == (round, base_root))
+    }
+
     /// Stores how far the training run `id` came.
     pub fn save(&self, id: &TrainingId, unfinished: Unfinished) {
         let step = unfinished.checkpoint.step();
@@ -114,10 +121,14 @@ mod tests {
             checkpoints.save(&id(), unfinished(step));
             assert_eq!(checkpoints.load(&id()), Some(unfinished(step)));
         }
+        assert!(checkpoints.has_unfinished(RoundId(3), [4; 32]));
+        assert!(!checkpoints.has_unfinished(RoundId(4), [4; 32]));
+        assert!(!checkpoints.has_unfinished(RoundId(3), [5; 32]));
         for _ in 0..2 {
             checkpoints.remove();
             assert_eq!(checkpoints.load(&id()), None);
         }
+        assert!(!checkpoints.has_unfinished(RoundId(3), [4; 32]));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod claiming;
 pub(super) mod facts;
 mod setbacks;
+mod turn;
 
 use super::{
     checkpoints::Checkpoints,
@@ -147,26 +148,6 @@ impl Contribute {
             is_held: true,
             ..self
         }
-    }
-
-    /// Whether a training run waits for its turn.
-    pub(super) fn is_ready(&self) -> bool {
-        self.ready.is_some()
-    }
-
-    /// Begins the training run that waits for its turn, if there is one.
-    pub(super) fn begin(&mut self, view: &TaskView) -> Result<(), RunError> {
-        if let (Some(base_root), Some(opened)) = (self.ready.take(), &self.opened) {
-            let span = round_span(self.task, view.round, &self.account);
-            self.training = span.in_scope(|| self.start_training(opened, view, base_root))?;
-        }
-        Ok(())
-    }
-
-    /// Whether a training run is under way.
-    pub(super) fn is_training(&self) -> bool {
-        let is_at_work = |training: &RunningTraining| !training.running.is_finished();
-        self.training.as_ref().is_some_and(is_at_work)
     }
 
     async fn open(&mut self, now: &Moment, view: &TaskView) -> Result<(), RunError> {

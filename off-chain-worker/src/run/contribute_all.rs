@@ -269,8 +269,11 @@ impl ContributeAll {
             }
             match worth(now, &self.account, view).await {
                 Ok((worth, has_time)) => {
-                    if is_ready(contribution) && has_time {
-                        ready.push(view.id);
+                    if is_ready(contribution) {
+                        let resumes = contribution.would_resume(view.round);
+                        if resumes || has_time {
+                            ready.push((view.id, resumes));
+                        }
                     }
                     open.push(view);
                     worths.push(worth);
@@ -280,8 +283,7 @@ impl ContributeAll {
                 }
             }
         }
-        // Not everybody begins with the same task.
-        ready.sort_by_key(|id| blake2_256(&[&self.account, &id.0.to_le_bytes()]));
+        let ready = in_turn(ready, &self.account);
         let Some(next) = self.shares.next(&ready) else {
             return Ok(());
         };
@@ -305,6 +307,13 @@ impl ContributeAll {
         }
         Ok(())
     }
+}
+
+/// In which order to train for these tasks after a restart, when no task has had its turn yet: first where a training run was
+/// interrupted, which would otherwise be lost. Not everybody begins with the same of the others.
+fn in_turn(mut ready: Vec<(TaskId, bool)>, account: &Account) -> Vec<TaskId> {
+    ready.sort_by_key(|(id, resumes)| (!resumes, blake2_256(&[account, &id.0.to_le_bytes()])));
+    ready.into_iter().map(|(id, _)| id).collect()
 }
 
 /// How long the view at a block stays usable.
@@ -448,6 +457,24 @@ mod tests {
         let dirs = WorkerDirs::open(folder, Vec::new()).unwrap();
         let device = TestedDevice::processor();
         (temporary, ContributeAll::new(signer, dirs, plan, device))
+    }
+
+    #[test]
+    fn a_training_run_that_was_interrupted_has_the_first_turn() {
+        let ids = [0, 1, 2, 3].map(TaskId);
+        let of = |resumes: Option<TaskId>| {
+            let ready = ids.map(|id| (id, resumes == Some(id)));
+            in_turn(ready.to_vec(), &[7; 32])
+        };
+        let usual = of(None);
+        for id in ids {
+            let first = of(Some(id));
+            assert_eq!(first[0], id);
+            let others = |all: &[TaskId]| -> Vec<TaskId> {
+                all.iter().copied().filter(|other| *other != id).collect()
+            };
+            assert_eq!(others(&first), others(&usual));
+        }
     }
 
     /// From the start of the program on, everything that a look asks about tasks takes less time than the shortest block. After

@@ -31,8 +31,8 @@ const STEPS: usize = 40;
 /// Samples of an update, and the key of the losses: as many as a contributor takes by default, and so few that the noise of an
 /// update is what limits a hand.
 const BATCHES: [(usize, &str); 2] = [
-    (USUAL_BATCH, "lab_bits_by_hands_batch_8"),
-    (2, "lab_bits_by_hands"),
+    (USUAL_BATCH, "lab_bits_by_hands"),
+    (2, "lab_bits_by_hands_batch_2"),
 ];
 const USUAL_BATCH: usize = 8;
 /// The best of 0.006, 0.012 and 0.02 for three hands in an emulation, one run each.
@@ -69,7 +69,7 @@ fn by_hands(report: &mut Map<String, Value>) -> Result<()> {
         exams: Samples::new(graph.inputs, graph.classes(), &exams)?,
         device: Device::flex(),
     };
-    let held_out = spread(&load(Use::Report)?, REPORT);
+    let held_out = load(Use::Report)?.spread(REPORT);
     let run = |hands: usize, batch: usize, outer_rate_q8: u16| -> Result<f64> {
         let mut sum = 0.0;
         for seed in SEEDS {
@@ -232,21 +232,6 @@ impl Alone {
             bits: told["bits"].as_f64().context("bits")?,
             steps: told["steps"].as_u64().context("steps")?,
         })
-    }
-}
-
-/// So many samples from all over the text.
-fn spread(all: &Labelled, count: usize) -> Labelled {
-    let chosen = (0..count).map(|number| all.part(number, count).slice(0..1));
-    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
-    for sample in chosen {
-        pixels.extend(sample.pixels);
-        labels.extend(sample.labels);
-    }
-    Labelled {
-        inputs: all.inputs,
-        pixels,
-        labels,
     }
 }
 

@@ -80,7 +80,7 @@ async fn programs_and_pipes_have_no_live_view() -> Result<()> {
     assert_eq!(piped.status.code(), Some(1));
     assert!(piped.stdout.is_empty(), "nothing was drawn");
     let told = String::from_utf8(piped.stderr)?;
-    assert!(told.contains("no terminal"), "{told}");
+    assert!(told.contains("needs a terminal"), "{told}");
     assert!(told.contains("gotong top --output json"), "{told}");
     Ok(())
 }

@@ -1,0 +1,32 @@
+//! A training run that waits for its turn, beside those for other tasks.
+
+use super::{round_span, Contribute, RunError, RunningTraining};
+use gotong_protocol::{view::TaskView, RoundId};
+
+impl Contribute {
+    /// Whether a training run waits for its turn.
+    pub(in crate::run) fn is_ready(&self) -> bool {
+        self.ready.is_some()
+    }
+
+    /// Whether that training run was interrupted in this round, and would resume.
+    pub(in crate::run) fn would_resume(&self, round: RoundId) -> bool {
+        let ready = self.opened.as_ref().zip(self.ready);
+        ready.is_some_and(|(opened, base_root)| opened.checkpoints.has_unfinished(round, base_root))
+    }
+
+    /// Begins the training run that waits for its turn, if there is one.
+    pub(in crate::run) fn begin(&mut self, view: &TaskView) -> Result<(), RunError> {
+        if let (Some(base_root), Some(opened)) = (self.ready.take(), &self.opened) {
+            let span = round_span(self.task, view.round, &self.account);
+            self.training = span.in_scope(|| self.start_training(opened, view, base_root))?;
+        }
+        Ok(())
+    }
+
+    /// Whether a training run is under way.
+    pub(in crate::run) fn is_training(&self) -> bool {
+        let is_at_work = |training: &RunningTraining| !training.running.is_finished();
+        self.training.as_ref().is_some_and(is_at_work)
+    }
+}
