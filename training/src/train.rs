@@ -220,7 +220,7 @@ pub fn train_from(
         if config.steps < asked && !is_told {
             is_told = true;
             let fitting = config.steps;
-            tracing::warn!("about {fitting} of {asked} updates fit into the Commit window, so the training is cut short");
+            tracing::warn!("only about {fitting} of {asked} updates fit into the Commit window");
         }
         let is_last = state.step >= config.steps;
         if is_last || state.step % REPORT_EVERY == 0 {

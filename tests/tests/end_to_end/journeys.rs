@@ -224,6 +224,11 @@ async fn a_training_that_takes_too_long_is_cut_short() -> Result<()> {
         log.contains("of 100000000 updates were made: no more fit"),
         "{log}"
     );
+    let (before, _) = log.split_once("updates were made").unwrap_or_default();
+    assert!(
+        before.contains("of 100000000 updates fit into the Commit window"),
+        "it is told as soon as it is known: {log}"
+    );
     assert_eq!(log.matches(" training").count(), 1, "{log}");
     Ok(())
 }
