@@ -37,7 +37,7 @@ const BATCHES: [(usize, &str); 2] = [
 const USUAL_BATCH: usize = 8;
 /// The best of 0.006, 0.012 and 0.02 for three hands in an emulation, one run each.
 const LEARNING_RATE: f64 = 0.012;
-const SEEDS: [u64; 2] = [1, 2];
+const SEEDS: [u64; 3] = [1, 2, 3];
 /// Samples of a round's exam, and of the text that never scores a round.
 const EXAM: usize = 400;
 const REPORT: usize = 400;
