@@ -215,6 +215,7 @@ mod tests {
     #[test]
     fn hidden_layers_are_as_wide_as_the_chain_allows() {
         assert_eq!(layers(4, 3), [4, 128, 3]);
+        assert_eq!(layers(64, 10), [64, 128, 10]);
         assert_eq!(layers(784, 10), [784, 128, 10]);
         assert_eq!(layers(16_383, 10), [16_383, 63, 10]);
         for (inputs, classes) in [(1, 2), (16_383, 256), (16_383, 2)] {
