@@ -59,6 +59,23 @@ impl Labelled {
         }
     }
 
+    /// Divides the set in two: about `count` samples, in `runs` runs evenly apart, and the rest, each in the order of the set.
+    pub fn split_runs(&self, count: usize, runs: usize) -> (Self, Self) {
+        let (count, runs) = (count.min(self.len()), runs.max(1));
+        let of_run = |all: usize, run: usize| all * run / runs;
+        let [mut chosen, mut rest] = [(); 2].map(|()| self.slice(0..0));
+        for run in 0..runs {
+            let (start, end) = (of_run(self.len(), run), of_run(self.len(), run + 1));
+            let split = end - (of_run(count, run + 1) - of_run(count, run)).min(end - start);
+            for (part, range) in [(&mut rest, start..split), (&mut chosen, split..end)] {
+                let Self { pixels, labels, .. } = self.slice(range);
+                part.pixels.extend(pixels);
+                part.labels.extend(labels);
+            }
+        }
+        (chosen, rest)
+    }
+
     /// The format of a shard: each sample's bytes followed by its label byte.
     pub fn records(&self) -> Vec<u8> {
         let mut records = Vec::with_capacity(self.len() * (self.inputs + 1));
@@ -99,6 +116,20 @@ mod tests {
         );
         assert!(five().spread(7) == five());
         assert!(five().spread(0).is_empty());
+    }
+
+    #[test]
+    fn a_set_is_split_into_runs_and_the_rest() {
+        let (two, rest) = five().split_runs(2, 2);
+        assert_eq!((two.labels, rest.labels), (vec![1, 4], vec![0, 2, 3]));
+        assert_eq!((two.pixels, rest.pixels.len()), (vec![2, 3, 8, 9], 6));
+        for (count, runs) in [(0, 3), (3, 1), (3, 4), (5, 2), (9, 0)] {
+            let (chosen, rest) = five().split_runs(count, runs);
+            assert_eq!(chosen.len(), count.min(5), "{count} in {runs}");
+            let mut all = [chosen.labels, rest.labels].concat();
+            all.sort_unstable();
+            assert_eq!(all, five().labels, "{count} in {runs}");
+        }
     }
 
     #[test]

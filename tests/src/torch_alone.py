@@ -1,12 +1,13 @@
 """One PyTorch process that trains a language model by itself, with a good recipe: what a network of contributors has to beat.
 
-AdamW, or Muon for the weights between hidden layers; a warm-up over a twentieth of the updates, then a linear fall of the
-learning rate to zero; on one thread, in plain f32 but for Muon's iterations. Prints one line of JSON: the updates, the processor
+AdamW, or Muon for the weights between hidden layers; a warm-up over a twentieth of the updates, then half a cosine down to a
+learning rate of zero; on one thread, in plain f32 but for Muon's iterations. Prints one line of JSON: the updates, the processor
 seconds that they took, and bits a token of the report, in plain f32 or with the machine's rounding, whichever is better.
 """
 
 import argparse
 import json
+import math
 import time
 
 import torch
@@ -31,8 +32,14 @@ def train(net, data, batch, steps, rate, seed, muon):
         if len(order) < batch:
             order = torch.randperm(len(data), generator=random).tolist()
         chosen, order = order[:batch], order[batch:]
-        falling = rate * min((step + 1) / warm_up, (steps - step) / (steps - warm_up + 1))
-        update(optimizers, net, net.bits(data[chosen]), falling)
+        update(optimizers, net, net.bits(data[chosen]), rate * part_of_rate(step, steps, warm_up))
+
+
+def part_of_rate(step, steps, warm_up):
+    """What update number `step`, from 0, has of the highest learning rate."""
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return (1 + math.cos(math.pi * (step - warm_up) / (steps - warm_up))) / 2
 
 
 @torch.inference_mode()

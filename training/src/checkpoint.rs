@@ -21,6 +21,8 @@ pub struct Checkpoint {
     /// Of every tensor, the masters, by the network's order and in its real units.
     masters: Vec<Vec<f32>>,
     optimizer: Memory,
+    /// Updates that the training is to make in all.
+    of: u32,
 }
 
 impl Checkpoint {
@@ -36,6 +38,7 @@ impl Checkpoint {
             step: state.step.try_into().unwrap_or(u32::MAX),
             masters: state.network.masters()?,
             optimizer,
+            of: state.of.try_into().unwrap_or(u32::MAX),
         }))
     }
 
@@ -44,19 +47,22 @@ impl Checkpoint {
         self.step as usize
     }
 
-    /// The training as it was. `None` if no training of `network` by `config` can have been there.
+    /// The training as it was. `None` if no training of `network` by `config`, with at most `most` updates, can have been there.
     pub(super) fn restored(
         &self,
         network: &Network,
         config: &TrainingConfig,
+        most: usize,
         device: &Device,
     ) -> Option<TrainingState> {
-        if !(1..config.steps).contains(&self.step()) {
+        let of = self.of as usize;
+        if !(1..of).contains(&self.step()) || !(config.steps..=most).contains(&of) {
             return None;
         }
         let network = network.with_masters(&self.masters)?;
         Some(TrainingState {
             step: self.step(),
+            of,
             descent: Descent::restored(config.optimizer, &network, &self.optimizer, device)?,
             network,
         })

@@ -80,8 +80,11 @@ pub struct Supervisor<'a> {
     pub checkpoints: Option<CheckpointSink<'a>>,
     /// Stops it once this is set.
     pub stop: &'a AtomicBool,
-    /// When it has to be over: it makes fewer updates, if they do not fit.
+    /// When it has to be over: it makes fewer updates if they do not fit.
     pub deadline: Option<&'a Deadline>,
+    /// How many updates it makes at most if the deadline leaves time for more than [`TrainingConfig::steps`]. If not given, it never
+    /// makes more.
+    pub most_steps: Option<usize>,
 }
 
 /// What a training gives.
@@ -97,6 +100,8 @@ pub struct Trained {
 pub(super) struct TrainingState {
     /// Updates made in this training.
     pub step: usize,
+    /// Updates to make in this training, if they fit.
+    pub of: usize,
     pub network: Network,
     pub descent: Descent,
 }
@@ -106,13 +111,14 @@ impl TrainingState {
     fn begin(
         start: &Start,
         config: &TrainingConfig,
+        most: usize,
         device: &Device,
     ) -> Result<Self, TrainingError> {
         let network =
             Network::new(start.graph, start.master, device)?.with_rounding(config.rounding);
         if let Some(checkpoint) = start.checkpoint {
-            if let Some(state) = checkpoint.restored(&network, config, device) {
-                tracing::info!("resuming at update {} of {}", state.step, config.steps);
+            if let Some(state) = checkpoint.restored(&network, config, most, device) {
+                tracing::info!("resuming at update {} of {}", state.step, state.of);
                 return Ok(state);
             }
             tracing::warn!(
@@ -121,6 +127,7 @@ impl TrainingState {
         }
         Ok(Self {
             step: 0,
+            of: config.steps,
             descent: Descent::new(config.optimizer, &network, start.memory, device),
             network,
         })
@@ -131,12 +138,15 @@ impl TrainingState {
         let mut descent = self.descent;
         Self {
             step: self.step + 1,
+            of: self.of,
             network: descent.step(rate, self.network, gradients).bounded(),
             descent,
         }
     }
 }
 
+/// A training decides whether to make more updates once it has made one of this many: by then, its speed is known well.
+const GROWS_AFTER: usize = 10;
 /// Steps between two reports of progress; reading a loss back waits for the device.
 const REPORT_EVERY: usize = 10;
 
@@ -164,15 +174,16 @@ pub fn train(
         checkpoints: None,
         stop,
         deadline: None,
+        most_steps: None,
     };
     train_from(start, data, config, device, supervisor).map(|trained| trained.change)
 }
 
-/// Trains as long as `config` says.
+/// Trains as long as `config` says, or as the deadline says.
 ///
 /// Every update takes a shuffled batch of `data`, of at most three quarters of it, so that the seed matters however little
 /// it is. In a language model every token is a label. The same seed and memory give the same change on the same device with
-/// the same number of cores, whether or not the training was interrupted, if it was not cut short.
+/// the same number of cores, whether or not the training was interrupted, if the deadline did not change the number of updates.
 ///
 /// # Errors
 /// A graph, weights or data that do not fit together; it was stopped; the training diverged; the device failed.
@@ -189,8 +200,10 @@ pub fn train_from(
         checkpoints,
         stop,
         deadline,
+        most_steps,
     } = supervisor;
-    let mut state = TrainingState::begin(&start, config, device)?;
+    let most = most_steps.unwrap_or(config.steps).max(config.steps);
+    let mut state = TrainingState::begin(&start, config, most, device)?;
     check(graph, data)?;
     if config.batch == 0 {
         return Err(TrainingError::Empty);
@@ -201,11 +214,16 @@ pub fn train_from(
     let mut report = |step: usize, of: usize, loss: Option<f32>| {
         progress(Step { step, of, loss });
     };
+    let mut may_grow = most > config.steps;
     if state.step > 0 {
         batches.skip(state.step);
-        report(state.step, config.steps, None);
+        report(state.step, state.of, None);
+        // It has, unless it was interrupted early.
+        may_grow = false;
     }
-    let (asked, mut watch, mut is_told) = (config.steps, Watch::new(deadline), false);
+    let asked = config.steps;
+    config.steps = state.of;
+    let (mut watch, mut is_told) = (Watch::new(deadline), false);
     let mut checkpoints = checkpoints.map(Checkpointing::new);
     while state.step < config.steps {
         if stop.load(Ordering::Relaxed) {
@@ -216,11 +234,23 @@ pub fn train_from(
         });
         let rate = config.rate(state.step, state.descent.updates());
         state = state.updated(rate, gradients);
-        config.steps = watch.fitting(state.step, asked);
-        if config.steps < asked && !is_told {
+        if may_grow && state.step >= asked / GROWS_AFTER {
+            if let Some(fitting) = watch.fitting_in_most(state.step) {
+                may_grow = false;
+                state.of = fitting.clamp(asked, most);
+                if state.of > asked {
+                    let of = state.of;
+                    tracing::info!(
+                        "the Commit window leaves time for {of} updates instead of {asked}"
+                    );
+                }
+            }
+        }
+        config.steps = watch.fitting(state.step, state.of);
+        if config.steps < state.of && !is_told {
             is_told = true;
-            let fitting = config.steps;
-            tracing::warn!("only about {fitting} of {asked} updates fit into the Commit window");
+            let (fitting, of) = (config.steps, state.of);
+            tracing::warn!("only about {fitting} of {of} updates fit into the Commit window");
         }
         let is_last = state.step >= config.steps;
         if is_last || state.step % REPORT_EVERY == 0 {
@@ -230,10 +260,11 @@ pub fn train_from(
             checkpoints.take_if_due(&state, device)?;
         }
     }
-    if state.step < asked {
+    if state.step < state.of {
         tracing::warn!(
-            "{} of {asked} updates were made: no more fit into the Commit window",
-            state.step
+            "{} of {} updates were made: no more fit into the Commit window",
+            state.step,
+            state.of
         );
     }
     let trained = state.network.master()?;

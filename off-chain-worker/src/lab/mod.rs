@@ -300,6 +300,7 @@ impl Rounds {
             checkpoints: None,
             stop,
             deadline: None,
+            most_steps: None,
         };
         let Trained { mut change, memory } =
             train_from(start, &data, &config, &material.device, supervisor)?;

@@ -106,7 +106,7 @@ mod tests {
     /// A checkpoint that is told from others by its number of updates.
     fn unfinished(step: u32) -> Unfinished {
         let none = Vec::<Vec<f32>>::new();
-        let bytes = (step, &none, Memory::default()).encode();
+        let bytes = (step, &none, Memory::default(), 9u32).encode();
         Unfinished {
             seed: 6,
             checkpoint: Checkpoint::decode(&mut &bytes[..]).unwrap(),

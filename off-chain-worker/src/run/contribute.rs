@@ -438,6 +438,8 @@ impl Contribute {
                 .with_batch(replica.graph(), |samples| self.setbacks.batch(samples)),
             stop: stop.clone(),
             deadline: deadline.clone(),
+            // Beside other tasks, the time is theirs.
+            may_grow: !self.is_held,
         };
         tracing::info!("training");
         // The logs of the training run name account, task and round, too.

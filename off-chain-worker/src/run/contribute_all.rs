@@ -1,11 +1,13 @@
 //! The daemon of `gotong contribute --task auto`: one account that contributes to every task that it can, with one training run at
 //! a time.
 
+mod worth;
+
 use super::{
     contribute::facts::{check_registration, objection},
     round_span, spare_memory, task_recipe,
     tasks::Tasks,
-    time_shares::{weights, TimeShares, Worth},
+    time_shares::{weights, TimeShares},
     training_data::TrainingData,
     Contribute, Daemon, DeltaSource, RunError, TrainingDataError, TrainingPlan, WorkerDirs,
 };
@@ -13,7 +15,7 @@ use crate::chain::{Account, ChainError, Client, Keypair, Moment};
 use gotong_data::Recipe;
 use gotong_protocol::{
     view::{LedgerView, Page, StakeView, TaskView},
-    Outcome, Phase, RoundId, TaskId,
+    RoundId, TaskId,
 };
 use gotong_scoring::blake2_256;
 use gotong_training::{data::Labelled, TestedDevice};
@@ -24,6 +26,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tracing::Instrument;
+use worth::worth;
 
 /// The daemon of a contributor to all tasks. It commits, reveals and claims in each as [`Contribute`] does, and trains for
 /// one at a time: each gets time in proportion to what it pays ([`TimeShares`]).
@@ -318,61 +321,6 @@ fn in_turn(mut ready: Vec<(TaskId, bool)>, account: &Account) -> Vec<TaskId> {
 
 /// How long the view at a block stays usable.
 const STALE: Duration = Duration::from_secs(1);
-/// How many past rounds count.
-const LOOK_BACK: u32 = 4;
-
-/// What a task pays all contributors, and whether the window of its round leaves time for a training run.
-async fn worth(
-    now: &Moment,
-    account: &Account,
-    view: &TaskView,
-) -> Result<(Worth, bool), ChainError> {
-    let (mut pots, mut has_time) = (Vec::new(), false);
-    for round in view.round.0.saturating_sub(LOOK_BACK)..=view.round.0 {
-        let Some(round) = now.round(view.id, RoundId(round)).await? else {
-            continue;
-        };
-        match round.outcome {
-            // At least a quarter of the window has to be left, because later training would hardly learn anything.
-            None => {
-                let left = round.ends_at.saturating_sub(now.block());
-                has_time = left.saturating_mul(4) >= view.terms.windows.commit_blocks;
-            }
-            // It says nothing about what the task pays.
-            Some(Outcome::NoReveals) => {}
-            Some(_) => pots.push(round.pot.saturating_sub(round.released)),
-        }
-    }
-    let own = now.ledger(account, view.id).await?;
-    Ok((worth_of(view, &pots, own.as_ref()), has_time))
-}
-
-/// The worth of a task whose last rounds paid contributors this much, or may still pay it. A task in which this account's own
-/// credits add up to zero or less counts as paying nothing.
-fn worth_of(view: &TaskView, pots: &[u128], own: Option<&LedgerView>) -> Worth {
-    const PHASES: [Phase; 5] = [
-        Phase::Commit,
-        Phase::Reveal,
-        Phase::AttestCommit,
-        Phase::AttestReveal,
-        Phase::Challenge,
-    ];
-    let blocks: u32 = PHASES
-        .map(|phase| view.terms.windows.of(phase))
-        .iter()
-        .sum();
-    let each = |planck: u128| planck as f64 / f64::from(blocks.max(1));
-    let contributors = 1000u32.saturating_sub(view.terms.attester_fee_permille.into());
-    let most = view.terms.cap_per_round.min(view.pool);
-    // All of its rounds are claimed, or it was credited with less than nothing so far.
-    let is_in_vain = own
-        .is_some_and(|own| own.ledger.sum <= 0 && (own.ledger.variance > 0 || own.next.is_none()));
-    let lately = (!pots.is_empty()).then(|| each(pots.iter().sum()) / pots.len() as f64);
-    Worth {
-        lately: if is_in_vain { Some(0.0) } else { lately },
-        most: each(most) * f64::from(contributors) / 1000.0,
-    }
-}
 
 impl Daemon for ContributeAll {
     async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
@@ -430,12 +378,11 @@ mod tests {
     use super::*;
     use crate::{
         run::{
-            views::{self, ledger, OldChain},
+            views::{ledger, OldChain},
             SampleSource, Seed, Strategy,
         },
         state::Folder,
     };
-    use gotong_scoring::share::Ledger;
     use gotong_training::{data::Part, TrainingOptions};
 
     fn contribute_all() -> (tempfile::TempDir, ContributeAll) {
@@ -552,45 +499,5 @@ mod tests {
         let mut owed = Owed::default();
         assert!(owed.tasks(back).await.unwrap().is_empty());
         assert_eq!(owed.next, None);
-    }
-
-    #[test]
-    fn a_task_is_worth_what_it_pays_all_contributors_for_a_block() {
-        let mut task = views::task();
-        let windows = task.terms.windows;
-        let blocks = windows.commit_blocks
-            + windows.reveal_blocks
-            + 2 * windows.attest_blocks
-            + windows.challenge_blocks;
-        let blocks = u128::from(blocks);
-        (task.terms.cap_per_round, task.pool) = (3_000 * blocks, 2_000 * blocks);
-        task.terms.attester_fee_permille = 500;
-        let worth = |lately: Option<f64>| Worth {
-            lately,
-            most: 1_000.0,
-        };
-        assert_eq!(worth_of(&task, &[], None), worth(None));
-        let pots = [600, 0, 300].map(|pot| pot * blocks);
-        assert_eq!(worth_of(&task, &pots, None), worth(Some(300.0)));
-        let own = |sum: i64, variance: u128, next: Option<RoundId>| LedgerView {
-            ledger: Ledger {
-                sum,
-                variance,
-                ..Ledger::default()
-            },
-            task: task.id,
-            doubt: 0,
-            paid: 0,
-            open: 0,
-            next,
-            is_proven: false,
-        };
-        let of_own = |own: LedgerView| worth_of(&task, &pots, Some(&own)).lately;
-        assert_eq!(of_own(own(5, 9, None)), Some(300.0));
-        // Harm, even while rounds are not claimed; or all rounds are, and it was merged in none.
-        let next = Some(RoundId(1));
-        assert_eq!(of_own(own(-5, 9, next)), Some(0.0));
-        assert_eq!(of_own(own(0, 0, None)), Some(0.0));
-        assert_eq!(of_own(own(0, 0, next)), Some(300.0), "too early to tell");
     }
 }

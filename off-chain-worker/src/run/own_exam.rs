@@ -15,6 +15,8 @@ use gotong_training::data::Labelled;
 const MOST_HALVINGS: u32 = 4;
 /// Products that a pass over samples may take: there are only few blocks between the end of training and the commitment.
 const MOST_PRODUCTS: u64 = 1 << 35;
+/// The most that [`Parts::harm`] takes, in passes.
+const HARM_PASSES: u32 = 2;
 /// The most that [`Parts::halvings`] takes, in passes: one for the losses before, and for each length one for the losses after, and
 /// a gradient, which takes as much as three.
 const HALVINGS_PASSES: u64 = 1 + 4 * (1 + MOST_HALVINGS as u64);
@@ -61,6 +63,9 @@ impl Parts {
     /// Divides the data of a contributor to a task with this model.
     pub fn of(data: &Labelled, graph: &Graph) -> Self {
         const PART: usize = 16;
+        // Neighbours in a text are alike, and so are those in one of several files. So what is kept back comes from all over the
+        // data, but in runs, which have few neighbours to train on.
+        const RUNS: usize = 16;
         const LEAST: usize = 512;
         const MOST_LABELS: usize = 4_096;
         let labels = graph.vocab().map_or(1, |_| data.inputs.max(1));
@@ -72,15 +77,36 @@ impl Parts {
                 (data.len() / PART).min(MOST_LABELS / labels).min(cheap)
             }
         };
-        let training = data.len() - kept;
+        let (kept_back, training) = data.split_runs(kept, RUNS);
         Self {
-            training: data.slice(0..training),
-            kept_back: data.slice(training..data.len()),
+            training,
+            kept_back,
         }
     }
 
-    /// The harm that `delta` does to the model with the weights `base`, if it is beyond doubt. In a round's mean, a delta goes only
-    /// a part of its way, so a delta that merely goes too far does no harm.
+    /// The losses of the held-out samples by the model with the weights `base`, in Q16 bits each.
+    ///
+    /// # Errors
+    /// Samples that are not the model's; a model that cannot be evaluated.
+    pub fn losses(&self, graph: &Graph, base: &[i16]) -> Result<Vec<u32>, OwnExamError> {
+        if self.kept_back.is_empty() {
+            return Ok(Vec::new());
+        }
+        let records = self.kept_back.records();
+        let samples = Samples::new(graph.inputs, graph.classes(), &records)?;
+        Ok(FastCpu.losses(graph, base, &samples)?)
+    }
+
+    /// How many times as long as [`Self::losses`] it takes at most to try a delta, and then another one without the leftovers of
+    /// earlier deltas.
+    pub fn passes(&self, graph: &Graph) -> f64 {
+        let kept_back = self.kept_back.len();
+        let of_halvings = HALVINGS_PASSES as f64 * halved_on(kept_back, graph.cost()) as f64;
+        2.0 * (f64::from(HARM_PASSES) + of_halvings / kept_back.max(1) as f64)
+    }
+
+    /// The harm that `delta` does to the model with the weights `base`, if it is beyond doubt; `before` are the losses by these
+    /// weights. In a round's mean, a delta goes only a part of its way, so a delta that merely goes too far does no harm.
     ///
     /// # Errors
     /// Samples that are not the model's; a model that cannot be evaluated.
@@ -88,17 +114,15 @@ impl Parts {
         &self,
         graph: &Graph,
         base: &[i16],
+        before: &[u32],
         delta: &Delta,
     ) -> Result<Option<Harm>, OwnExamError> {
         if self.kept_back.is_empty() {
             return Ok(None);
         }
-        let records = self.kept_back.records();
-        let samples = Samples::new(graph.inputs, graph.classes(), &records)?;
-        let before = FastCpu.losses(graph, base, &samples)?;
-        let harm_of = |parts: i32| -> Result<Option<Harm>, EvalError> {
-            let after = FastCpu.losses(graph, &with(base, delta, parts), &samples)?;
-            Ok(harm(&before, &after))
+        let harm_of = |parts: i32| -> Result<Option<Harm>, OwnExamError> {
+            let after = self.losses(graph, &with(base, delta, parts))?;
+            Ok(harm(before, &after))
         };
         Ok(match harm_of(1)? {
             Some(harm) => harm_of(4)?.map(|_| harm),
@@ -127,7 +151,7 @@ impl Parts {
         if tried < LEAST_TRIED {
             return Ok(0);
         }
-        let records = self.kept_back.slice(0..tried).records();
+        let records = self.kept_back.spread(tried).records();
         let samples = Samples::new(graph.inputs, graph.classes(), &records)?;
         let before = FastCpu.losses(graph, base, &samples)?;
         let entrants = [Entrant {
@@ -260,6 +284,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_back_is_from_all_over_the_data() {
+        let data = Labelled {
+            inputs: 1,
+            pixels: (0..=255).flat_map(|file| [file; 4]).collect(),
+            labels: vec![0; 1_024],
+        };
+        let kept_back = Parts::of(&data, &Graph::mlp(&[1, 3])).kept_back.pixels;
+        let sixteenth = |run: usize| 16 * run as u8..16 * (run as u8 + 1);
+        assert_eq!(kept_back.len(), 64);
+        for (run, bytes) in kept_back.chunks(4).enumerate().take(15) {
+            assert!(bytes.iter().all(|byte| sixteenth(run).contains(byte)));
+        }
+    }
+
+    #[test]
+    fn an_own_exam_takes_few_passes_unless_they_are_short() {
+        let of = |samples: usize, graph: &Graph| {
+            let data = Labelled {
+                inputs: graph.inputs as usize,
+                pixels: vec![0; samples * graph.inputs as usize],
+                labels: vec![0; samples],
+            };
+            Parts::of(&data, graph).passes(graph)
+        };
+        let (small, large) = (Graph::mlp(&[6, 3]), Graph::mlp(&[6, 1 << 14, 1 << 12, 3]));
+        assert_eq!(of(100, &small), 4.0, "nothing is kept back");
+        assert_eq!(of(1_024, &small), 2.0 * (2 + HALVINGS_PASSES) as f64);
+        let passes = of(8_192, &large);
+        assert!((4.0..=6.0).contains(&passes), "{passes}");
+    }
+
+    #[test]
     fn harm_has_to_be_beyond_doubt() {
         let bits = |bits: f64| (bits * 65_536.0) as u32;
         let before = [2.0, 3.0, 1.0, 2.5].map(bits);
@@ -366,7 +422,8 @@ mod tests {
             }
             Delta::compress(&change, 1000)
         };
-        let harm = |delta: &Delta| parts.harm(&graph, &base, delta).unwrap();
+        let before = parts.losses(&graph, &base).unwrap();
+        let harm = |delta: &Delta| parts.harm(&graph, &base, &before, delta).unwrap();
         let biases = base.len() - 3;
         assert!(harm(&delta(&[(biases, -32_000), (biases + 1, 32_000)])).is_some());
         assert_eq!(harm(&delta(&[(biases, 32_000)])), None, "it helps");

@@ -17,9 +17,12 @@ use gotong_training::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::{rand_core::OsError, rngs::OsRng, TryRngCore};
-use std::sync::{
-    atomic::{AtomicBool, Ordering},
-    Arc,
+use std::{
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        Arc,
+    },
+    time::Instant,
 };
 use tokio::task::JoinHandle;
 
@@ -103,7 +106,19 @@ pub(super) struct TrainingJob {
     pub stop: Arc<AtomicBool>,
     /// When it has to be over.
     pub deadline: Arc<Deadline>,
+    /// Whether it may make more updates than usual if the Commit window leaves time for them.
+    pub may_grow: bool,
 }
+
+/// The samples on which a delta is tried, and their losses before.
+struct OwnExam {
+    parts: Parts,
+    before: Vec<u32>,
+}
+
+/// How often a training that makes more updates than usual sees each of its samples at most. In `gotong lab` an MLP still gained by
+/// ten passes (docs/scaling.md).
+const PASSES: usize = 8;
 
 impl TrainingJob {
     /// Trains, and makes a delta from the change and from what the last delta left out.
@@ -127,13 +142,18 @@ impl TrainingJob {
     }
 
     fn make(&self, progress: &mut dyn FnMut(Step)) -> Result<Made, RunError> {
-        let (Trained { change, memory }, parts) = match &self.source {
+        let (Trained { change, memory }, exam) = match &self.source {
             DeltaSource::Weights(own) => (self.difference(own), None),
             DeltaSource::Train(training) => {
                 let parts = Parts::of(&training.data, &self.graph);
-                let trained = self.trained(training, &parts.training, progress)?;
-                let is_honest = training.strategy == Strategy::Honest;
-                (trained, is_honest.then_some(parts))
+                match training.strategy {
+                    Strategy::Honest => {
+                        let exam = self.prepared_exam(parts)?;
+                        let trained = self.trained(training, &exam.parts.training, progress)?;
+                        (trained, Some(exam))
+                    }
+                    Strategy::Noise => (self.trained(training, &parts.training, progress)?, None),
+                }
             }
         };
         let whole = self.residual.as_ref().map(|residual| {
@@ -142,9 +162,9 @@ impl TrainingJob {
             add_residual(&mut whole, residual, decay);
             whole
         });
-        let (change, delta, bytes) = match whole.map(|whole| self.tried(whole, parts.as_ref())) {
+        let (change, delta, bytes) = match whole.map(|whole| self.tried(whole, exam.as_ref())) {
             // The leftovers of earlier deltas may be what does harm now. Then they are dropped.
-            None | Some(Err(RunError::Harmful(_))) => self.tried(change, parts.as_ref())?,
+            None | Some(Err(RunError::Harmful(_))) => self.tried(change, exam.as_ref())?,
             Some(tried) => tried?,
         };
         let salt = random_hash()?;
@@ -154,7 +174,7 @@ impl TrainingJob {
         };
         Ok(Made {
             memory,
-            residual: parts.is_some().then(residual),
+            residual: exam.is_some().then(residual),
             prepared: PreparedDelta {
                 round: self.round,
                 base_root: self.base_root,
@@ -164,21 +184,30 @@ impl TrainingJob {
         })
     }
 
+    /// Evaluates the held-out samples once, and reserves the time that it takes to try a delta on them.
+    fn prepared_exam(&self, parts: Parts) -> Result<OwnExam, RunError> {
+        let began = Instant::now();
+        let before = parts.losses(&self.graph, &self.master)?;
+        let passes = parts.passes(&self.graph);
+        self.deadline.reserve(began.elapsed().mul_f64(passes));
+        Ok(OwnExam { parts, before })
+    }
+
     /// The delta of a change, and its encoding. It is tried on the held-out samples, if there are any. If the change goes too far
     /// to be proved, the result is the part of which most is proved.
     fn tried(
         &self,
         mut change: Vec<i32>,
-        parts: Option<&Parts>,
+        exam: Option<&OwnExam>,
     ) -> Result<(Vec<i32>, Delta, Vec<u8>), RunError> {
         let compressed = |change: &[i32]| {
             compress(change, self.keep_permille, self.delta_bytes).ok_or(RunError::NothingLearned)
         };
         let (delta, bytes) = compressed(&change)?;
-        let Some(parts) = parts else {
+        let Some(OwnExam { parts, before }) = exam else {
             return Ok((change, delta, bytes));
         };
-        if let Some(harm) = parts.harm(&self.graph, &self.master, &delta)? {
+        if let Some(harm) = parts.harm(&self.graph, &self.master, before, &delta)? {
             return Err(RunError::Harmful(harm));
         }
         let halvings = parts.halvings(&self.graph, &self.master, &delta, &self.share)?;
@@ -223,6 +252,7 @@ impl TrainingJob {
             memory: self.memory.as_ref(),
             checkpoint: unfinished.as_ref().map(|unfinished| &unfinished.checkpoint),
         };
+        let config = training.options.config(&self.graph, self.span, seed);
         let mut keep = |checkpoint: Checkpoint| {
             self.checkpoints.save(&id, Unfinished { seed, checkpoint });
         };
@@ -234,14 +264,20 @@ impl TrainingJob {
             }),
             stop: &self.stop,
             deadline: Some(&self.deadline),
+            most_steps: self.most_steps(training, config.batch, data),
         };
-        let config = training.options.config(&self.graph, self.span, seed);
         let device = training.device.device();
         let mut trained = train_from(start, data, &config, device, supervisor)?;
         if training.strategy == Strategy::Noise {
             trained.change = noise_change(trained.change.len(), seed, &trained.change);
         }
         Ok(trained)
+    }
+
+    /// How many updates to make if there is time for more than usual; none if the user chose a number.
+    fn most_steps(&self, training: &Training, batch: usize, data: &Labelled) -> Option<usize> {
+        let most = PASSES * data.len() / batch.max(1);
+        (self.may_grow && training.options.steps.is_none()).then_some(most)
     }
 
     /// What identifies this training run. It need not name account, task and model, because each account has its own folder for
@@ -318,6 +354,7 @@ mod tests {
             source: DeltaSource::Train(training),
             stop: Arc::default(),
             deadline: Arc::default(),
+            may_grow: false,
         }
     }
 
@@ -361,7 +398,8 @@ mod tests {
             graph,
             ..job([1; 32], 0, Seed::System)
         };
-        let (shorter, delta, bytes) = job.tried(change.clone(), Some(&parts)).unwrap();
+        let exam = job.prepared_exam(parts).unwrap();
+        let (shorter, delta, bytes) = job.tried(change.clone(), Some(&exam)).unwrap();
         let part = 32_000 / shorter[0];
         assert!([2, 4].contains(&part), "{part}");
         let expected: Vec<i32> = change.iter().map(|change| change / part).collect();

@@ -93,6 +93,7 @@ impl Case {
             }),
             stop: &stop,
             deadline: None,
+            most_steps: None,
         };
         let trained = train_from(start, &self.data, &self.config, &self.device, supervisor);
         Ran {
@@ -176,10 +177,13 @@ fn a_foreign_or_damaged_checkpoint_counts_as_none() {
         spoil(&mut checkpoint);
         checkpoint
     };
-    let of_both: [&dyn Fn(&mut Checkpoint); 15] = [
+    let of_both: [&dyn Fn(&mut Checkpoint); 18] = [
         &|checkpoint| checkpoint.step = 0,
         &|checkpoint| checkpoint.step = 23,
         &|checkpoint| checkpoint.step = u32::MAX,
+        &|checkpoint| checkpoint.of = 22,
+        &|checkpoint| checkpoint.of = 24,
+        &|checkpoint| (checkpoint.step, checkpoint.of) = (24, 25),
         &|checkpoint| checkpoint.masters.clear(),
         &|checkpoint| checkpoint.masters.push(Vec::new()),
         &|checkpoint| checkpoint.masters[1].push(0.0),
@@ -259,11 +263,12 @@ fn golden_bytes() {
             updates: 5,
             tensors: vec![velocity, means],
         },
+        of: 7,
     };
     let masters = [8, 4, 0, 0, 128, 63, 0];
     let memory = [5, 0, 0, 0, 8, 0, 4, 0, 0, 0, 192, 1, 4, 0, 0, 128, 63, 0];
     assert_eq!(
         checkpoint.encode(),
-        [&[3, 0, 0, 0][..], &masters, &memory].concat()
+        [&[3, 0, 0, 0][..], &masters, &memory, &[7, 0, 0, 0]].concat()
     );
 }

@@ -17,7 +17,10 @@ use gotong_scoring::{
     Transformer, Width, Window,
 };
 use rand::{rngs::StdRng, Rng, SeedableRng};
-use std::ops::Range;
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 fn run(graph: &Graph, data: &Labelled, config: &TrainingConfig) -> Vec<i32> {
     let master = initial_weights(graph, 1);
@@ -336,6 +339,72 @@ fn progress_ends_at_the_last_step() {
     assert_eq!(seen, [(10, 23), (20, 23), (23, 23)]);
 }
 
+/// A training of 20 updates or, if there is time, of 60, from a checkpoint if there is one, and stopped after update `last`: what came
+/// of it, its checkpoints, and the updates that it was to make by its last report.
+fn growing(
+    deadline: Option<&Deadline>,
+    checkpoint: Option<&Checkpoint>,
+    last: Option<usize>,
+) -> (Result<Trained, TrainingError>, Vec<Checkpoint>, usize) {
+    let (graph, data) = tiny();
+    let config = TrainingConfig {
+        steps: 20,
+        ..TrainingConfig::default()
+    };
+    let master = initial_weights(&graph, 1);
+    let start = Start {
+        graph: &graph,
+        master: &master,
+        memory: None,
+        checkpoint,
+    };
+    let (device, stop) = (Device::flex(), AtomicBool::new(false));
+    let (mut kept, mut of) = (Vec::new(), 0);
+    let mut keep = |checkpoint: Checkpoint| {
+        stop.fetch_or(Some(checkpoint.step()) == last, Ordering::Relaxed);
+        kept.push(checkpoint);
+    };
+    let supervisor = Supervisor {
+        progress: &mut |step: Step| of = step.of,
+        checkpoints: Some(CheckpointSink {
+            every: Duration::ZERO,
+            keep: &mut keep,
+        }),
+        stop: &stop,
+        deadline,
+        most_steps: Some(60),
+    };
+    let trained = train_from(start, &data, &config, &device, supervisor);
+    (trained, kept, of)
+}
+
+#[test]
+fn a_training_makes_more_updates_if_there_is_time() {
+    let deadline = Deadline::default();
+    let of = |deadline| growing(deadline, None, None).2;
+    assert_eq!((of(None), of(Some(&deadline))), (20, 20), "not known");
+    deadline.set(Instant::now() + Duration::from_secs(3_600));
+    assert_eq!(of(Some(&deadline)), 60);
+    deadline.reserve(Duration::from_secs(3_600));
+    assert!(of(Some(&deadline)) < 20, "all of it is reserved");
+}
+
+#[test]
+fn a_training_that_was_to_make_more_updates_goes_on_to_the_same_bits() {
+    let deadline = Deadline::default();
+    deadline.set(Instant::now() + Duration::from_secs(3_600));
+    let (whole, _, of) = growing(Some(&deadline), None, None);
+    assert_eq!(of, 60);
+    let (stopped, mut kept, _) = growing(Some(&deadline), None, Some(30));
+    assert_eq!(stopped.unwrap_err(), TrainingError::Stopped);
+    let checkpoint = kept.pop().unwrap();
+    assert_eq!(checkpoint.step(), 30);
+    // It does not decide again.
+    let (resumed, _, of) = growing(None, Some(&checkpoint), None);
+    assert_eq!(of, 60);
+    assert_eq!(resumed.unwrap().change, whole.unwrap().change);
+}
+
 /// What is written and read again is the same as what never left the memory.
 #[test]
 fn an_optimizer_goes_on_where_it_was() {
@@ -495,6 +564,7 @@ fn a_memory_of_another_model_counts_as_none() {
             checkpoints: None,
             stop: &stop,
             deadline: None,
+            most_steps: None,
         };
         train_from(start, &data, &config, &device, supervisor).unwrap()
     };

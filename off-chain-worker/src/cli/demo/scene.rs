@@ -17,7 +17,10 @@ use crate::{
 };
 use anyhow::Context;
 use gotong_protocol::{Graph, TaskId};
-use gotong_training::data::{DataSet, Use};
+use gotong_training::{
+    data::{DataSet, Use},
+    TrainingConfig,
+};
 use std::path::{Path, PathBuf};
 
 /// The contributor that submits noise.
@@ -114,7 +117,7 @@ impl Published {
             shard_samples,
             report: Exam::new(graph.clone(), &set.recipe()?, report)?.beginning_with(PLAY),
             opening: opening.into_iter().chain(words(self.terms())).collect(),
-            training: words(self.training()).chain([data_dir]).collect(),
+            training: vec![steps(self.steps(&graph)), data_dir],
             graph,
         })
     }
@@ -169,11 +172,11 @@ impl Published {
         }
     }
 
-    /// How contributors train, where not as usual.
-    fn training(self) -> &'static str {
+    /// Updates that a contributor makes in a round.
+    fn steps(self, graph: &Graph) -> usize {
         match self {
-            Self::Mlp => "",
-            Self::Lm => "--steps=112",
+            Self::Mlp => TrainingConfig::of(graph).steps,
+            Self::Lm => 112,
         }
     }
 }
@@ -209,10 +212,19 @@ impl Scene {
                 .chain(words("--challenge-blocks=5"))
                 .chain(words(seats))
                 .collect(),
-            training: vec!["--train".to_owned(), train.display().to_string()],
+            training: vec![
+                steps(TrainingConfig::of(&graph).steps),
+                "--train".to_owned(),
+                train.display().to_string(),
+            ],
             graph,
         })
     }
+}
+
+/// A contributor that is not told how many updates to make would use most of the Commit window, and nobody here has to wait so long.
+fn steps(steps: usize) -> String {
+    format!("--steps={steps}")
 }
 
 fn words(text: &str) -> impl Iterator<Item = String> + '_ {

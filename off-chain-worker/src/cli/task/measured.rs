@@ -249,6 +249,7 @@ fn trained(
         checkpoints: None,
         stop: &AtomicBool::new(false),
         deadline: Some(&deadline),
+        most_steps: None,
     };
     let trained = train_from(start, data, &config, &device, supervisor)?;
     let changed = master.iter().zip(trained.change);
