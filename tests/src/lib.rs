@@ -72,6 +72,9 @@ const TERMS: &str = "--name=test --init-seed=1 --price=0.01 --cap=100 --budget=1
 const WINDOWS: &str = "--commit-blocks=40 --reveal-blocks=30 --attest-blocks=30";
 /// Windows long enough that a late or slow worker misses nothing. They end once all have acted.
 const LONG_WINDOWS: &str = "--commit-blocks=60 --reveal-blocks=60 --attest-blocks=90";
+/// Options of every attester. Other tests use the same machine, so a measured speed would say little about what the attester can
+/// do, and an even share of the memory would say little about what is free. Rounds of tests have few contributors.
+pub const OF_ATTESTERS: [&str; 2] = ["--most-deltas=64", "--speed=1"];
 /// Length of the challenge, in blocks. Every round waits for all of it.
 pub const CHALLENGE: u32 = 6;
 
@@ -174,13 +177,11 @@ impl Network {
             "--output=json".into(),
         ];
         all.extend(rest.split_whitespace().map(str::to_owned));
-        // Other tests use the same machine, so a measured speed would say little about what the attester can do, and an even
-        // share of the memory would say little about what is free. Rounds of tests have few contributors.
         if rest.starts_with("attest") {
-            all.push("--most-deltas=64".into());
-            if !rest.contains("--speed") {
-                all.push("--speed=1".into());
-            }
+            let has_speed = rest.contains("--speed");
+            let more = OF_ATTESTERS.into_iter();
+            let more = more.filter(|option| !(has_speed && option.starts_with("--speed")));
+            all.extend(more.map(str::to_owned));
         }
         all
     }

@@ -1,5 +1,7 @@
 //! What holds for every command: an example, JSON where data are printed, options that exclude each other.
 
+mod pages;
+
 use super::*;
 
 #[test]

@@ -10,7 +10,6 @@ mod disputes;
 mod drawn;
 mod fields;
 mod finality;
-mod five_commands;
 mod floats;
 mod forks;
 mod full_disk;
@@ -25,6 +24,7 @@ mod pytorch;
 mod sklearn;
 mod submitted;
 mod top;
+mod tutorials;
 mod upgrade;
 
 use anyhow::Result;

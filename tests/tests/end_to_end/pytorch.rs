@@ -1,6 +1,6 @@
 //! PyTorch beside Gotong: the same numbers, and a round that it earns.
 
-use crate::{floats, submitted};
+use crate::{floats, submitted, tutorials::Section};
 use anyhow::{ensure, Result};
 use gotong_scoring::{Graph, Transformer};
 use gotong_tests::{
@@ -74,6 +74,11 @@ fn a_compiled_and_parallel_model_in_two_files_of_bfloat16_is_read() -> Result<()
     Ok(())
 }
 
+const PAGE: Section = Section {
+    page: include_str!("../../../examples/pytorch/README.md"),
+    heading: "# A language model trained in PyTorch",
+};
+
 /// Trains `base` with the worked example, and gives the file that it writes.
 async fn train(network: &Network, base: &Path) -> Result<PathBuf> {
     let trained = network.folder().join("trained.safetensors");
@@ -94,5 +99,5 @@ async fn train(network: &Network, base: &Path) -> Result<PathBuf> {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PyTorch: make test-pytorch"]
 async fn what_pytorch_trains_is_paid() -> Result<()> {
-    submitted::is_paid(train).await
+    submitted::is_paid(&PAGE, train).await
 }

@@ -1,7 +1,8 @@
-//! A file of weights, whoever trained it: it is submitted and paid, and its sponsor takes the model home.
+//! A file of weights, whoever trained it: by the commands of a page it is submitted and paid, and its sponsor takes the model
+//! home.
 
-use crate::{ROUND_LIMIT, SMALL_TRANSFORMER};
-use anyhow::{Context, Result};
+use crate::{tutorials::Section, ROUND_LIMIT, SMALL_TRANSFORMER};
+use anyhow::{bail, Context, Result};
 use gotong_protocol::{TaskId, TaskState};
 use gotong_tests::{assert_settled, equality::learned, Network};
 use gotong_training::{data::DataSet, weights_file, DeviceChoice};
@@ -13,9 +14,39 @@ use std::{
 /// What is enough of Shakespeare to score the model.
 const SHARDS: &str = "--shards=2 --shard-samples=100";
 
+const CONTRIBUTORS: Section = Section {
+    page: include_str!("../../../docs/contributors.md"),
+    heading: "## Bring your own trainer",
+};
+
+/// What follows an option of a command.
+fn value(command: &[&'static str], option: &str) -> Result<&'static str> {
+    let value = command.iter().skip_while(|word| **word != option).nth(1);
+    value
+        .copied()
+        .with_context(|| format!("{command:?} has no {option}"))
+}
+
+/// A command of a page without the program. Its files are those of a folder.
+fn within(folder: &Path, command: &[&str]) -> String {
+    let here = |word: &&str| match word.ends_with(".safetensors") {
+        true => folder.join(word).display().to_string(),
+        false => (*word).to_owned(),
+    };
+    let words: Vec<String> = command.iter().skip(1).map(here).collect();
+    words.join(" ")
+}
+
 /// Opens a task of a small language model, trains its weights with `train`, which gets the file to start from and gives the one
-/// that it wrote, submits them, and sees them paid.
-pub async fn is_paid(train: impl AsyncFnOnce(&Network, &Path) -> Result<PathBuf>) -> Result<()> {
+/// that it wrote, submits them as a page says, and sees them paid.
+pub async fn is_paid(
+    section: &Section,
+    train: impl AsyncFnOnce(&Network, &Path) -> Result<PathBuf>,
+) -> Result<()> {
+    let commands = section.commands();
+    let [export, submit, claim] = &commands[..] else {
+        bail!("three commands: {commands:?}");
+    };
     let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
     let model = network.folder().join("model.toml");
     fs::write(&model, SMALL_TRANSFORMER)?;
@@ -24,22 +55,19 @@ pub async fn is_paid(train: impl AsyncFnOnce(&Network, &Path) -> Result<PathBuf>
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let _attester = network.daemon("Judith", "attest")?;
 
-    let base = network.folder().join("base.safetensors");
-    let command = format!("weights --task={} --out={}", task.0, base.display());
-    network.run("One", &command).await?;
+    let folder = network.folder();
+    let base = folder.join(value(export, "--out")?);
+    network.run("One", &within(folder, export)).await?;
     let trained = train(&network, base.as_path()).await?;
-    let (base, trained) = (base.display(), trained.display());
-    let command = format!("submit --task={} --base={base} --weights={trained}", task.0);
-    let _submission = network.daemon("One", &command)?;
+    fs::rename(trained, folder.join(value(submit, "--weights")?))?;
+    let _submission = network.daemon("One", &within(folder, submit))?;
 
     // A round that nobody commits to rolls on: it is the first one however long the training took.
     let round = network.ended(task, 0, ROUND_LIMIT).await?;
     assert_settled(&round)?;
-    let claim = round.claim.context("settled on a claim")?;
-    assert!(claim.merged.is_some_and(|merged| merged.gain > 0));
-    let claimed = network
-        .run("One", &format!("claim --task={}", task.0))
-        .await?;
+    let table = round.claim.context("settled on a claim")?;
+    assert!(table.merged.is_some_and(|merged| merged.gain > 0));
+    let claimed = network.run("One", &within(folder, claim)).await?;
     let submissions = network.all_claimed(&round, ROUND_LIMIT).await?;
     let paid = submissions[0].claimed.context("it was claimed")?.paid;
     assert!(paid > 0);
@@ -112,5 +140,5 @@ async fn train(network: &Network, base: &Path) -> Result<PathBuf> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn weights_that_another_program_trained_are_paid() -> Result<()> {
-    is_paid(train).await
+    is_paid(&CONTRIBUTORS, train).await
 }
