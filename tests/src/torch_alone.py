@@ -1,7 +1,7 @@
 """One PyTorch process that trains a language model by itself, with a good recipe: what a network of contributors has to beat.
 
-AdamW, or Muon for the weights between hidden layers; a warm-up over a twentieth of the updates, then half a cosine down to a
-learning rate of zero; on one thread, in plain f32 but for Muon's iterations. Prints one line of JSON: the updates, the processor
+AdamW, or Muon for the weights between hidden layers; a warm-up over a twentieth of the updates, then a learning rate that falls to
+zero, in a straight line or by half a cosine; on one thread, in plain f32 but for Muon's iterations. Prints one line of JSON: the updates, the processor
 seconds that they took, and bits a token of the report, in plain f32 or with the machine's rounding, whichever is better.
 """
 
@@ -23,7 +23,7 @@ def records(path, tokens):
     return bytes.view(-1, tokens + 1).long()
 
 
-def train(net, data, batch, steps, rate, seed, muon):
+def train(net, data, batch, steps, rate, seed, muon, cosine):
     """Makes `steps` updates, each of other records as long as there are any."""
     random = torch.Generator().manual_seed(seed)
     optimizers = optimizers_of(net, muon)
@@ -32,14 +32,15 @@ def train(net, data, batch, steps, rate, seed, muon):
         if len(order) < batch:
             order = torch.randperm(len(data), generator=random).tolist()
         chosen, order = order[:batch], order[batch:]
-        update(optimizers, net, net.bits(data[chosen]), rate * part_of_rate(step, steps, warm_up))
+        update(optimizers, net, net.bits(data[chosen]), rate * part_of_rate(step, steps, warm_up, cosine))
 
 
-def part_of_rate(step, steps, warm_up):
+def part_of_rate(step, steps, warm_up, cosine):
     """What update number `step`, from 0, has of the highest learning rate."""
     if step < warm_up:
         return (step + 1) / warm_up
-    return (1 + math.cos(math.pi * (step - warm_up) / (steps - warm_up))) / 2
+    left = (steps - step) / (steps - warm_up + 1)
+    return (1 - math.cos(math.pi * left)) / 2 if cosine else left
 
 
 @torch.inference_mode()
@@ -58,6 +59,7 @@ def main():
     parser.add_argument("--rate", required=True, type=float)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--muon", action="store_true", help="Muon in place of AdamW for the weights between hidden layers")
+    parser.add_argument("--cosine", action="store_true", help="the rate falls by half a cosine, instead of in a straight line")
     length = parser.add_mutually_exclusive_group(required=True)
     length.add_argument("--steps", type=int, help="updates")
     length.add_argument("--seconds", type=float, help="processor seconds: as many updates as they last for")
@@ -73,13 +75,13 @@ def main():
     steps = args.steps
     if steps is None:
         tried = 20
-        train(net, data, args.batch, 2, args.rate, args.seed, args.muon)
+        train(net, data, args.batch, 2, args.rate, args.seed, args.muon, args.cosine)
         start = time.process_time()
-        train(net, data, args.batch, tried, args.rate, args.seed, args.muon)
+        train(net, data, args.batch, tried, args.rate, args.seed, args.muon, args.cosine)
         steps = max(1, int(args.seconds * tried / (time.process_time() - start)))
         net = fresh()
     start = time.process_time()
-    train(net, data, args.batch, steps, args.rate, args.seed, args.muon)
+    train(net, data, args.batch, steps, args.rate, args.seed, args.muon, args.cosine)
     seconds = time.process_time() - start
     rounded = model.Transformer.of(net.state_dict(), args.heads)
     best = min(bits(net, report), bits(rounded, report))

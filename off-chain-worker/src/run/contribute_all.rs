@@ -15,7 +15,7 @@ use crate::chain::{Account, ChainError, Client, Keypair, Moment};
 use gotong_data::Recipe;
 use gotong_protocol::{
     view::{LedgerView, Page, StakeView, TaskView},
-    RoundId, TaskId,
+    TaskId,
 };
 use gotong_scoring::blake2_256;
 use gotong_training::{data::Labelled, TestedDevice};
@@ -383,6 +383,7 @@ mod tests {
         },
         state::Folder,
     };
+    use gotong_protocol::RoundId;
     use gotong_training::{data::Part, TrainingOptions};
 
     fn contribute_all() -> (tempfile::TempDir, ContributeAll) {
