@@ -8,9 +8,18 @@ use gotong_evaluation::{bits, self_test, BurnEvaluator, FastCpu};
 use gotong_scoring::Evaluator;
 use gotong_tests::equality::{random_cases, trained_cases, Candidates, Case, Tally, SEED};
 use gotong_training::{initial_weights, DeviceChoice};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Software that stands in for a GPU uses all cores: two tests at once take longer than one after the other.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 #[test]
 fn not_a_word_differs() -> Result<()> {
+    let _turn = turn();
     // Every device that this build knows has to be there.
     let devices: Vec<_> = DeviceChoice::built().collect();
     assert!(devices.contains(&DeviceChoice::Wgpu));
@@ -31,6 +40,7 @@ fn not_a_word_differs() -> Result<()> {
 
 #[test]
 fn every_device_passes_the_worst_cases() -> Result<()> {
+    let _turn = turn();
     for choice in DeviceChoice::built() {
         let report = self_test(&mut BurnEvaluator::new(&choice.open()?))?;
         println!("{choice}: {report:?}");
@@ -42,6 +52,7 @@ fn every_device_passes_the_worst_cases() -> Result<()> {
 /// Training need not be exact, but every device has to learn what the processor does.
 #[test]
 fn every_device_trains() -> Result<()> {
+    let _turn = turn();
     let on_processor = trained_cases(DeviceChoice::Flex)?;
     for choice in DeviceChoice::built().filter(|choice| *choice != DeviceChoice::Flex) {
         for (case, peer) in trained_cases(choice)?.iter().zip(&on_processor) {
