@@ -1,4 +1,4 @@
-//! The options of whoever computes rounds.
+//! The options of commands that compute rounds.
 
 use crate::{
     run::{DeviceMark, ScorerOptions},
@@ -25,8 +25,8 @@ pub struct ScoringArgs {
 }
 
 impl ScoringArgs {
-    /// Tests the backend first, and refuses one that fails. A device that was found wrong is marked in `folder`, and not used while
-    /// its mark is there.
+    /// Tests the backend first, and refuses one that fails. A device that was found wrong is marked in `folder`, and is not used
+    /// while the mark is there.
     pub async fn options(&self, folder: Folder) -> anyhow::Result<ScorerOptions> {
         let (device, flip_after) = (self.device, self.flip_after);
         let opened = tokio::task::spawn_blocking(move || backend(device, flip_after, &folder));
@@ -41,7 +41,7 @@ impl ScoringArgs {
     }
 }
 
-/// What evaluates: the device that was chosen, once it was tested, unless it is marked.
+/// The backend: the chosen device, once it has passed its test, unless it is marked.
 fn backend(
     device: Option<DeviceChoice>,
     flip_after: Option<usize>,
