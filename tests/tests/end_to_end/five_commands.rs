@@ -1,4 +1,4 @@
-//! The five commands that lead from a file to a paid improvement, as README.md and docs/tour.md have them.
+//! The five commands that lead from a file to a paid improvement, as they stand in README.md and docs/tour.md.
 
 use crate::{
     own_data::{csv, flowers},
@@ -29,7 +29,7 @@ const TOUR: Page = Page {
     heading: "## From a file to a paid improvement",
 };
 
-/// The commands in the first block of code under the page's heading, without what explains them.
+/// The commands in the first code block under the page's heading, without the text that explains them.
 fn commands(page: &Page) -> Vec<Vec<&'static str>> {
     let (_, section) = page.text.split_once(page.heading).unwrap_or_default();
     let lines = section
@@ -43,12 +43,12 @@ fn commands(page: &Page) -> Vec<Vec<&'static str>> {
     lines.map(words).collect()
 }
 
-/// Stopped when it is dropped.
+/// A daemon that is stopped when it is dropped.
 struct Daemon(Child);
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // Either fails only if it has ended already.
+        // Either call fails only if the process has ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -66,10 +66,10 @@ fn gotong(network: &Network, folder: &Path, arguments: &[&str]) -> Result<Comman
     Ok(command)
 }
 
-/// Rounds of which one has to pay: all that `gotong task new` makes of a table of this length.
+/// One of this many rounds has to pay. It is all that `gotong task new` makes of a table of this length.
 const ROUNDS: u32 = 2;
 
-/// Runs the page's commands, each as it stands there, and waits until a round has paid.
+/// Runs the page's commands exactly as they stand there, and waits until a round has paid.
 async fn lead_from_a_file_to_a_paid_round(page: &Page) -> Result<()> {
     let commands = commands(page);
     let [new, check, open, sponsor, contribute] = &commands[..] else {
@@ -99,7 +99,7 @@ async fn lead_from_a_file_to_a_paid_round(page: &Page) -> Result<()> {
         readers.push(Daemon(command.spawn()?));
     }
     let mut unpaid = Vec::new();
-    // What a round proves is up to chance, too: training, and which samples are in its exam.
+    // What a round proves also depends on chance: on training, and on which samples are in its exam.
     for number in 0..ROUNDS {
         let round = network.ended(TaskId(0), number, ROUND_LIMIT).await;
         let round = round.with_context(|| format!("earlier rounds were not paid: {unpaid:?}"))?;
