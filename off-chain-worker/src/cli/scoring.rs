@@ -19,7 +19,7 @@ pub struct ScoringArgs {
     /// Stand for a table that is wrong in this: for drills
     #[arg(long, value_enum, hide = true, value_name = "KIND")]
     lie: Option<LieKind>,
-    /// After so many calls the device flips a word in each answer: for drills
+    /// After this many calls the device flips a word in each answer: for drills
     #[arg(long, hide = true, value_name = "CALLS", requires = "device")]
     flip_after: Option<usize>,
 }

@@ -292,7 +292,7 @@ pub fn next_phase(phase: Phase, now: u32, ends_at: u32, facts: &Facts) -> Option
     }
     let over = now >= ends_at;
     let unattested = End(Outcome::Unattested);
-    // Whoever showed a table keeps its seat, and would hold it for as long as the round waits.
+    // An attester that showed a table keeps its seat, and would hold it for as long as the round waits.
     let unattended = match facts.has_tables || facts.given_up {
         true => unattested,
         false => Vacate,
@@ -330,7 +330,7 @@ pub fn next_phase(phase: Phase, now: u32, ends_at: u32, facts: &Facts) -> Option
             facts.attestation_commits >= facts.seats,
             unless_short(facts.attestation_commits, Phase::AttestReveal, unattended),
         ),
-        // Whoever withholds a table is slashed.
+        // An attester that withholds a table is slashed.
         Phase::AttestReveal => (
             facts.attestation_reveals >= facts.attestation_commits,
             unless_short(facts.attestation_reveals, Phase::Challenge, unattested),

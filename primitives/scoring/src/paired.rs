@@ -11,8 +11,8 @@ impl Paired {
     /// By how much the losses fall. The standard error of a sum over `N` samples with first and
     /// second moments `S1`, `S2` is `isqrt((N * S2 - S1^2) / (N - 1))`, both rounded down.
     ///
-    /// The square of a difference of two `u32` fits 64 bits, and the sum of so many squares fits
-    /// 128.
+    /// The square of a difference of two `u32` fits 64 bits, and the sum of the squares of all
+    /// samples fits 128.
     pub fn fall(before: &[u32], after: &[u32]) -> Self {
         let pairs = before.iter().zip(after);
         let (sum, squares) = pairs.fold((0i64, 0u128), |(sum, squares), (before, after)| {

@@ -130,7 +130,7 @@ impl Delta {
     }
 
     /// The largest part of a dense change, of which it keeps `keep_permille` thousandths (at least
-    /// one parameter) in each chunk. If magnitudes are equal, the lower position is kept.  The
+    /// one parameter) in each chunk. If magnitudes are equal, the lower position is kept. The
     /// changes
     /// kept in a chunk fall into two groups, up to their mean magnitude and above; each takes the
     /// mean of its group, rounded to nearest and clamped to 32767, as its magnitude. The delta of a
