@@ -111,6 +111,7 @@ impl Recipe {
 
     /// Parses the text of a recipe.
     ///
+    /// # Errors
     /// A text that is too long, or not a recipe.
     pub fn parse(text: &str) -> Result<Self, RecipeError> {
         let bytes = text.len();
@@ -256,6 +257,7 @@ impl Recipe {
 
     /// The encoder that makes samples from the rows of `source`, which need no labels.
     ///
+    /// # Errors
     /// See [`Recipe::encoder`].
     pub fn encoder_of_inputs(&self, source: &Source) -> Result<Encoder<'_>, DataError> {
         Encoder::new(self, source, false)

@@ -97,7 +97,8 @@ impl Recipe {
     /// document of text is cut into consecutive windows of `tokens` tokens, each labelled with the token after it, which is the
     /// first of the next; the rest of a document is dropped. No more than one row is kept in memory.
     ///
-    /// # Errors A row that the recipe does not fit, a file that cannot be read, or no sample at all; any error of `each`.
+    /// # Errors
+    /// A row that the recipe does not fit, a file that cannot be read, or no sample at all; any error of `each`.
     pub fn each_sample<E: From<DataError>>(
         &self,
         source: &Source,

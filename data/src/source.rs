@@ -53,6 +53,7 @@ impl Format {
 
     /// The format that the name of a file implies, packed or not; images for a folder.
     ///
+    /// # Errors
     /// A missing file, or a name that implies no format, or one that is not read packed.
     pub fn of(path: &Path) -> Result<Self, DataError> {
         let metadata = fs::metadata(path).map_err(|error| DataError::reading(path, error))?;
@@ -311,8 +312,9 @@ pub struct Source {
 impl Source {
     /// Opens files of one format. Only their headers are checked; their rows may still be wrong.
     ///
-    /// # Errors No file; a file that is missing, empty, unreadable or of no known format; files that differ in format or columns; a
-    /// label or field that is not a column.
+    /// # Errors
+    /// No file; a file that is missing, empty, unreadable or of no known format; files that differ in format or columns; a label or
+    /// field that is not a column.
     pub fn open(paths: &[PathBuf], options: SourceOptions) -> Result<Self, DataError> {
         let first = paths.first().ok_or(DataError::NoFile)?;
         let format = match options.format {

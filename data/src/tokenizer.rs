@@ -31,6 +31,7 @@ pub struct Tokenizer {
 impl Tokenizer {
     /// A token for every one of the `characters`, in their order.
     ///
+    /// # Errors
     /// No character, more than 256, or the same one twice.
     pub fn characters(characters: &str) -> Result<Self, RecipeError> {
         let alphabet = Alphabet::new(characters)?;
@@ -55,7 +56,8 @@ impl Tokenizer {
     /// Byte-pair encoding (Sennrich, Haddow, Birch, arXiv:1508.07909) with these tokens: first single characters, and then pairs of
     /// earlier tokens. Among the pairs in a text, the one with the lowest number is joined first.
     ///
-    /// # Errors No token, more than 256, the same one twice, or one that is not a pair of earlier ones.
+    /// # Errors
+    /// No token, more than 256, the same one twice, or one that is not a pair of earlier ones.
     pub fn byte_pairs(tokens: &[String]) -> Result<Self, RecipeError> {
         if tokens.len() > MAX_TOKENS {
             return Err(RecipeError::Tokens(tokens.len()));
@@ -76,6 +78,7 @@ impl Tokenizer {
 
     /// The same, but with `character` for every unknown one.
     ///
+    /// # Errors
     /// A character that is itself unknown.
     pub fn with_unknown(mut self, character: char) -> Result<Self, RecipeError> {
         let alphabet = self.alphabet.as_ref();

@@ -9,6 +9,7 @@ use std::{
 /// Replaces the file at `path` with what `write` writes: it goes to another file in the same folder, which is finally renamed. If
 /// `write` fails, nothing is left of it.
 ///
+/// # Errors
 /// Any error of `write`, and a folder that cannot be written to.
 pub fn write_whole<T, E: From<io::Error>>(
     path: &Path,

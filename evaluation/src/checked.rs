@@ -187,6 +187,7 @@ impl CheckedDevice {
     /// The device's answer. If the device fails, it is asked again after a pause, and then with fewer samples at once. None if that
     /// does not help either; then it is left alone for a while.
     ///
+    /// # Errors
     /// The device is wrong, or has not answered within `limit`.
     fn ask<T: Send + 'static>(
         &self,

@@ -120,11 +120,12 @@ const GRADIENTS: Products<3> = Products {
 };
 
 /// Multiplies integers whose sums are all below 2^24, so that f32 holds them exactly: integers of 13 bits with integers of 2,
-/// either way round; and integers of one sign, whose sums need all 24 bits. They lie in memory as the evaluator's do. A gradient
-/// needs no wider sums. It multiplies halves of adjoints, which have 8 bits, with weights, activations and shares, as an evaluation
-/// does: the sums are at
-/// most 2^24.
+/// either way round; and integers of one sign, whose sums need all 24 bits. They lie in memory as the evaluator's do.
 ///
+/// A gradient needs no wider sums. It multiplies halves of adjoints, which have 8 bits, with weights, activations and shares, as an
+/// evaluation does: the sums are at most 2^24.
+///
+/// # Errors
 /// [`Imprecise`] when a sum is not exact, or the device fails.
 pub fn check_precision(device: &Device) -> Result<(), Imprecise> {
     check(device, &MATRICES, Tensor::matmul)?;

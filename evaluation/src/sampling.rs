@@ -82,8 +82,9 @@ pub enum GenerateError {
 /// A token is chosen from the logits that follow the last tokens, as many as the graph takes. Fewer
 /// are padded at the end, which the tokens before it do not see.
 ///
-/// # Errors A graph that does not take tokens or is not valid; weights that do not fit it; a prompt
-/// without tokens, or with unknown ones.
+/// # Errors
+/// A graph that does not take tokens or is not valid; weights that do not fit it; a prompt without
+/// tokens, or with unknown ones.
 pub fn generate(
     graph: &Graph,
     weights: &[i16],

@@ -51,6 +51,7 @@ pub struct Compared {
 /// Compares every word that every op gives with what is `expected`, and also the losses that the
 /// evaluator gives at full speed.
 ///
+/// # Errors
 /// It cannot evaluate, or gives too little or too much.
 pub fn compare(
     evaluator: &mut dyn Traced,

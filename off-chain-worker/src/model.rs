@@ -97,6 +97,7 @@ impl<'de> Deserialize<'de> for Model {
 
 /// The model in the TOML file at `path`.
 ///
+/// # Errors
 /// Fails if the file cannot be read, or is not a valid model.
 pub fn read(path: &Path) -> Result<Graph, ModelError> {
     let text = fs::read_to_string(path).map_err(|source| ModelError::Unreadable {
@@ -108,6 +109,7 @@ pub fn read(path: &Path) -> Result<Graph, ModelError> {
 
 /// The model in the TOML `text`.
 ///
+/// # Errors
 /// Fails if the text is not a valid model; the error names the key at fault.
 pub fn parse(text: &str) -> Result<Graph, ModelError> {
     of_table(toml::from_str(text)?)

@@ -138,6 +138,7 @@ impl Folder {
 
     /// Checks that there is room for this many more bytes: writes as many, and removes them.
     ///
+    /// # Errors
     /// Fails if they cannot be written.
     pub fn try_room(&self, bytes: usize) -> Result<(), StateError> {
         // Some file systems compress, and then bytes that are all alike take hardly any room.

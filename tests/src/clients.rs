@@ -35,6 +35,7 @@ pub struct Clients {
 impl Clients {
     /// Copies the scripts to a new folder within `folder`.
     ///
+    /// # Errors
     /// Fails if the clients are not installed.
     pub fn new(folder: &Path) -> Result<Self> {
         let built = sibling("gotong")?;

@@ -55,6 +55,7 @@ pub struct Candidates {
 impl Candidates {
     /// The fast evaluator of the processor, and Burn's on `devices`.
     ///
+    /// # Errors
     /// Fails if a device is not there, or does not multiply in whole f32.
     pub fn new(devices: &[DeviceChoice]) -> Result<Self> {
         let mut evaluators: Vec<(String, Box<dyn Traced>)> =
@@ -77,6 +78,7 @@ impl Candidates {
     /// Evaluates the model with all of them, op by op, and once more at full speed for its losses; then
     /// compares its gradients.
     ///
+    /// # Errors
     /// Fails if an evaluator cannot evaluate it.
     pub fn compare(&mut self, case: &Case, tally: &mut Tally) -> Result<()> {
         tally.models += 1;
@@ -166,6 +168,7 @@ const ANY_GRAPHS: usize = 60;
 /// A classifier of images and a language model that have learned for some updates on a device. Their first weights, those of seed
 /// [`SEED`], are the same on every device.
 ///
+/// # Errors
 /// Fails if a device or a data set is not there.
 pub fn trained_cases(choice: DeviceChoice) -> Result<Vec<Case>> {
     let language = Transformer {
@@ -191,6 +194,7 @@ pub const SEED: u64 = 1;
 
 /// A model that has learned from a data set for some updates, with a few samples that it did not learn from.
 ///
+/// # Errors
 /// See [`trained_cases`].
 pub fn trained(set: DataSet, graph: Graph, choice: DeviceChoice) -> Result<Case> {
     let weights = learned(set, &graph, initial_weights(&graph, SEED), choice)?;
@@ -205,6 +209,7 @@ pub fn trained(set: DataSet, graph: Graph, choice: DeviceChoice) -> Result<Case>
 
 /// What some updates on a data set make of `weights`.
 ///
+/// # Errors
 /// See [`trained_cases`].
 pub fn learned(
     set: DataSet,
@@ -231,6 +236,7 @@ pub fn learned(
 impl Case {
     /// The same model with `count` samples of a data set, none of which it learned from.
     ///
+    /// # Errors
     /// Fails if a data set is not there, or if the model is not made for it.
     pub fn examined(self, set: DataSet, count: usize) -> Result<Self> {
         let report = set.load(&folder(), Use::Report, &self.graph)?;

@@ -26,6 +26,7 @@ pub struct Money {
 impl Money {
     /// Reads it at the best block of the node.
     ///
+    /// # Errors
     /// Fails if the node cannot be reached, if there are a thousand accounts, or if storage looks different.
     pub async fn at(node: &str) -> Result<Self> {
         let client = WsClientBuilder::new().build(node).await?;

@@ -7,6 +7,7 @@ use std::{fs, path::Path};
 
 /// The logits of every sample of a case by onnxruntime, in natural units, for all of the sample's tokens one after another.
 ///
+/// # Errors
 /// Fails if the environment is not installed, or if onnxruntime refuses the model.
 pub fn logits(case: &Case) -> Result<Vec<Vec<f32>>> {
     let folder = tempfile::tempdir()?;

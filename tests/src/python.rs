@@ -9,6 +9,7 @@ use std::{
 
 /// The folder of the environment, whether or not it exists.
 ///
+/// # Errors
 /// Fails if the programs are not where cargo puts them.
 pub fn environment() -> Result<PathBuf> {
     let built = sibling("gotong")?;
@@ -18,6 +19,7 @@ pub fn environment() -> Result<PathBuf> {
 
 /// Runs a script with the environment's Python.
 ///
+/// # Errors
 /// Fails if the environment does not exist.
 pub fn python(script: &Path) -> Result<Command> {
     let program = environment()?.join("bin/python");

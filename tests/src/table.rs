@@ -10,6 +10,7 @@ use std::{fs::File, path::Path, sync::Arc};
 
 /// Writes columns of numbers, followed by one of text.
 ///
+/// # Errors
 /// Fails if the file cannot be written, or if a name is not valid in Parquet.
 pub fn write_parquet(
     path: &Path,

@@ -49,6 +49,7 @@ impl Ended {
 /// Runs a program to its end in a terminal of its own. The program gets these variables, and none of those that others set for
 /// colours.
 ///
+/// # Errors
 /// Fails if Python is not there, if a text does not come, or if the program does not end.
 pub async fn run(
     program: &Path,

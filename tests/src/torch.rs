@@ -21,6 +21,7 @@ pub const ALONE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/torch_alone.py
 
 /// Runs a script with PyTorch. The script may import the example's model.
 ///
+/// # Errors
 /// Fails if PyTorch is not installed.
 pub fn python(script: &Path) -> Result<Command> {
     // The file that scripts/python.sh leaves there.

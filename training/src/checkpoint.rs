@@ -26,7 +26,8 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// What `state` needs in order to continue; none before the first update.
     ///
-    /// # Errors A device whose values cannot be read back; a value that is not a number.
+    /// # Errors
+    /// A device whose values cannot be read back; a value that is not a number.
     pub(super) fn of(state: &TrainingState) -> Result<Option<Self>, TrainingError> {
         let Some(optimizer) = state.descent.state()? else {
             return Ok(None);
@@ -92,6 +93,7 @@ impl<'a> Checkpointing<'a> {
 
     /// Takes a checkpoint of `state` if one is due.
     ///
+    /// # Errors
     /// See [`Checkpoint::of`].
     pub fn take_if_due(
         &mut self,

@@ -77,8 +77,10 @@ impl TrainingConfig {
     }
 
     /// Learning rate of update number `step`. `updates` counts all that the optimizer has made, those of earlier trainings
-    /// included. With Muon it falls over the whole task. With momentum it falls over every training: in one run of the demo each,
-    /// two rounds of ten merged nothing if it fell over the task, and one round if it falls over every training.
+    /// included.
+    ///
+    /// With Muon it falls over the whole task. With momentum it falls over every training: in one run of the demo each, two rounds
+    /// of ten merged nothing if it fell over the task, and one round if it falls over every training.
     pub(super) fn rate(&self, step: usize, updates: usize) -> f64 {
         let steps = self.steps as f64;
         let trained = step as f64 / steps;

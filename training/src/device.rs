@@ -60,6 +60,7 @@ impl DeviceChoice {
 
     /// Opens the device, and says what it is.
     ///
+    /// # Errors
     /// See [`DeviceChoice::open`].
     pub fn open_adapter(self) -> Result<(Device, Adapter), DeviceError> {
         match self {

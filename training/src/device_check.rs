@@ -84,6 +84,7 @@ impl TestedDevice {
 
     /// This device, once it has trained `graph` on some of `data`. It takes seconds; for the processor itself, nothing.
     ///
+    /// # Errors
     /// It fails, finds a different loss, or learns less than half as much.
     pub fn test(device: Device, graph: &Graph, data: &Labelled) -> Result<Self, UnfitDevice> {
         let processor = Device::flex();

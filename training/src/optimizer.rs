@@ -219,7 +219,8 @@ impl Descent {
 
     /// What it remembers, if that is worth keeping for the next training.
     ///
-    /// # Errors A device whose values cannot be read back; a value that is not a number.
+    /// # Errors
+    /// A device whose values cannot be read back; a value that is not a number.
     pub fn memory(&self) -> Result<Option<Memory>, TrainingError> {
         match self.optimizer {
             Optimizer::Momentum => Ok(None),
@@ -229,6 +230,7 @@ impl Descent {
 
     /// All that it remembers; nothing before the first update.
     ///
+    /// # Errors
     /// See [`Descent::memory`].
     pub fn state(&self) -> Result<Option<Memory>, TrainingError> {
         let mut tensors = Vec::with_capacity(self.states.len());

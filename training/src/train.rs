@@ -142,6 +142,7 @@ const REPORT_EVERY: usize = 10;
 
 /// Trains from `master` with an optimizer that remembers nothing, and returns the change: see [`train_from`].
 ///
+/// # Errors
 /// See [`train_from`].
 pub fn train(
     graph: &Graph,

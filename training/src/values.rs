@@ -17,7 +17,8 @@ pub fn load(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Tensor<2> {
 
 /// The values of a tensor, row-major.
 ///
-/// # Errors A device whose values cannot be read back; a value that is not a number.
+/// # Errors
+/// A device whose values cannot be read back; a value that is not a number.
 pub fn read(tensor: &Tensor<2>) -> Result<Vec<f32>, TrainingError> {
     let values = tensor.clone().try_into_vec_as::<f32>();
     let values = values.map_err(|error| TrainingError::Device(error.to_string()))?;

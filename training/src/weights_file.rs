@@ -51,6 +51,7 @@ pub use read::{read, Clamped, Read};
 
 /// Writes `master`, in the machine's order, to `path`.
 ///
+/// # Errors
 /// The number of weights differs from the number of the graph's parameters, or the file cannot be written.
 pub fn write(path: &Path, graph: &Graph, master: &[i16]) -> Result<(), WeightsFileError> {
     if master.len() != graph.parameters() {

@@ -276,6 +276,7 @@ impl RecordsWriter {
 
     /// Writes a sample and its class.
     ///
+    /// # Errors
     /// A disk that is full, or a sample whose length differs from the recipe's.
     pub fn sample(&mut self, sample: &[u8], label: u8) -> Result<(), DataError> {
         if self.header.inputs != Some(sample.len()) {
@@ -286,6 +287,7 @@ impl RecordsWriter {
 
     /// Writes a document's tokens.
     ///
+    /// # Errors
     /// A disk that is full, a recipe that is not for text, or a document of 4 GiB.
     pub fn document(&mut self, tokens: &[u8]) -> Result<(), DataError> {
         let length = u32::try_from(tokens.len()).ok();

@@ -46,6 +46,7 @@ impl TextRecipe {
 
     /// The tokenizer of this recipe.
     ///
+    /// # Errors
     /// A vocabulary that is not valid.
     pub fn tokenizer(&self) -> Result<Tokenizer, RecipeError> {
         let tokenizer = match self.tokens {

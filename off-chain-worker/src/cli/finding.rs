@@ -51,6 +51,7 @@ impl Finding {
 
 /// Prints all findings.
 ///
+/// # Errors
 /// Returns an error that says how many checks failed.
 pub fn print(findings: &[Finding], output: Format) -> Result<()> {
     let is_wrong = |finding: &&Finding| finding.result.is_err();

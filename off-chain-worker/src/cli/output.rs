@@ -131,6 +131,7 @@ pub fn fixed_point(text: &str, decimals: usize) -> Option<u128> {
 
 /// Reads a value that a file gives as a number, or as a text if it has more decimals than a float can hold.
 ///
+/// # Errors
 /// A value that is neither, or not a `T`.
 pub fn decimal<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(
     deserializer: D,

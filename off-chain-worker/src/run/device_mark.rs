@@ -16,6 +16,7 @@ pub struct DeviceMark {
 impl DeviceMark {
     /// The mark of the device that is chosen by the name `device`, in the folder of state.
     ///
+    /// # Errors
     /// Fails if the folder of marks cannot be made.
     pub fn of(device: &str, folder: &Folder) -> Result<Self, StateError> {
         Ok(Self {

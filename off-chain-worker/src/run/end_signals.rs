@@ -4,6 +4,7 @@ use std::{future::Future, io};
 
 /// Listens from now on; what is returned waits for Ctrl-C or the termination signal.
 ///
+/// # Errors
 /// Fails if the system does not let the program listen.
 #[cfg(unix)]
 pub fn end_signals() -> io::Result<impl Future<Output = ()>> {
@@ -20,6 +21,7 @@ pub fn end_signals() -> io::Result<impl Future<Output = ()>> {
 
 /// Listens from now on; what is returned waits for Ctrl-C, Ctrl-Break, the end of the console or that of the system.
 ///
+/// # Errors
 /// Fails if the system does not let the program listen.
 #[cfg(windows)]
 pub fn end_signals() -> io::Result<impl Future<Output = ()>> {

@@ -123,6 +123,7 @@ impl ExamPlan {
 
     /// Checks that this many records, each of this many bytes, are enough and not too many.
     ///
+    /// # Errors
     /// Says what is wrong, and what to change.
     pub fn check(&self, records: usize, record_bytes: usize) -> Result<(), ExamPlanError> {
         let samples = self.samples();
@@ -170,6 +171,7 @@ impl ExamPlan {
     /// Makes the exam from samples that the recipe with this hash made: seals shards and stores them in `base`, or writes the pool.
     /// If a failed attempt has already left the same pool, it stays as it is.
     ///
+    /// # Errors
     /// Those of [`Self::check`]; and fails if files cannot be written, or are something else, or if there is no randomness.
     pub fn carry_out(
         &self,

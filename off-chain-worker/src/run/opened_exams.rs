@@ -18,6 +18,7 @@ pub fn sample_hash(sample: &[u8]) -> u64 {
 impl OpenedExams {
     /// The hashes that are kept in the sponsor's folder of `base`.
     ///
+    /// # Errors
     /// Fails if a folder cannot be created.
     pub fn within(base: &Folder) -> Result<Self, StateError> {
         Ok(Self(base.sub("sponsor")?.sub("opened")?))
@@ -30,6 +31,7 @@ impl OpenedExams {
 
     /// Keeps the hashes of an exam's samples, part by part, now that a task was opened with it.
     ///
+    /// # Errors
     /// Fails if a part is not available, or a file cannot be written.
     pub fn add(
         &self,
@@ -45,6 +47,7 @@ impl OpenedExams {
 
     /// How many different samples were in one of the exams.
     ///
+    /// # Errors
     /// Fails if a file cannot be read.
     pub fn known(&self, samples: impl IntoIterator<Item = u64>) -> Result<usize, StateError> {
         let mut new: HashSet<u64> = samples.into_iter().collect();

@@ -17,6 +17,7 @@ pub(super) struct Kept {
 /// buffers and not kept: rows are [in a part by chance](Part::has_row), while a part of text is contiguous, because neighbours in a
 /// text are alike.
 ///
+/// # Errors
 /// Fails if the source cannot be read or the recipe does not fit it, if the recipe does not fit a row of the part, if there is no
 /// sample, or if there are more than may be kept.
 pub(super) fn load(

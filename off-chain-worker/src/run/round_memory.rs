@@ -36,6 +36,7 @@ impl RoundMemory {
 
     /// The memory for a round with as many deltas as the terms have places for.
     ///
+    /// # Errors
     /// See [`Self::of`].
     pub fn of_full(terms: &TaskTerms, graph: &Graph) -> Result<Self, EvalError> {
         Self::of_at_most(terms, graph, u32::MAX)
@@ -43,6 +44,7 @@ impl RoundMemory {
 
     /// The memory for a round with as many deltas as the terms have places for, but no more than `deltas`.
     ///
+    /// # Errors
     /// See [`Self::of`].
     pub fn of_at_most(terms: &TaskTerms, graph: &Graph, deltas: u32) -> Result<Self, EvalError> {
         Self::of(terms, graph, terms.places().min(deltas))

@@ -48,9 +48,10 @@ pub enum HoldOut {
 /// The record that is sample `sample` of `samples`, out of a pool of `records`: in the stretch from
 /// `sample * records / samples` up to the next sample's, the one that the seed's hash picks. So no
 /// record is drawn twice, and none is left out of reach. None if there is no such sample, or there
-/// are fewer records than samples. The pick is 64 bits of the hash modulo the length of the
-/// stretch, which is below 2^32: no record is likelier than it should be by more than one part in
-/// 2^32, or in 2^40 for pools of 2^24
+/// are fewer records than samples.
+///
+/// The pick is 64 bits of the hash modulo the length of the stretch, which is below 2^32: no record
+/// is likelier than it should be by more than one part in 2^32, or in 2^40 for pools of 2^24
 /// records.
 pub fn draw(seed: &Hash, sample: u32, samples: u32, records: u32) -> Option<u32> {
     let start = |sample: u32| {

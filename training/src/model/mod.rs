@@ -81,6 +81,7 @@ pub struct Network {
 impl Network {
     /// The network of `graph` with the master weights `master`, in the machine's order. It rounds as the machine does.
     ///
+    /// # Errors
     /// A graph that is not valid, or has a different number of parameters.
     pub fn new(graph: &Graph, master: &[i16], device: &Device) -> Result<Self, UntrainableGraph> {
         graph.validate()?;
@@ -131,7 +132,8 @@ impl Network {
 
     /// By tensor, the masters in real units, as the network has them.
     ///
-    /// # Errors A device whose weights cannot be read back; a weight that is not a number.
+    /// # Errors
+    /// A device whose weights cannot be read back; a weight that is not a number.
     pub fn masters(&self) -> Result<Vec<Vec<f32>>, TrainingError> {
         let masters = self
             .masters
@@ -233,7 +235,8 @@ impl Network {
 
     /// The masters, rounded, in the machine's order.
     ///
-    /// # Errors A device whose weights cannot be read back; a weight that is not a number.
+    /// # Errors
+    /// A device whose weights cannot be read back; a weight that is not a number.
     pub fn master(&self) -> Result<Vec<i16>, TrainingError> {
         let bound = f32::from(MASTER_BOUND);
         let mut all = Vec::new();

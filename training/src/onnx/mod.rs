@@ -71,7 +71,8 @@ pub enum OnnxError {
 
 /// Writes the float twin of `graph` with the weights `master`, in the machine's order, to `path`, either completely or not at all.
 ///
-/// # Errors A graph that is not valid, or has a different number of parameters; a file that cannot be written.
+/// # Errors
+/// A graph that is not valid, or has a different number of parameters; a file that cannot be written.
 pub fn write(path: &Path, graph: &Graph, master: &[i16]) -> Result<(), OnnxError> {
     let bytes = model(graph, master)?.encode_to_vec();
     Ok(write_whole(path, |file| file.write_all(&bytes))?)

@@ -39,7 +39,8 @@ pub(super) struct Named {
 
 /// Finds the tensors of `graph`, which are `expected`, in `stored`.
 ///
-/// # Errors A tensor that is missing, that the graph does not have, or that occurs twice; layers that do not fit by order either.
+/// # Errors
+/// A tensor that is missing, that the graph does not have, or that occurs twice; layers that do not fit by order either.
 pub(super) fn named(
     graph: &Graph,
     expected: &[Tensor],

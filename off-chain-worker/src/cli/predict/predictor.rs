@@ -118,6 +118,7 @@ impl<T> Batch<T> {
 impl Predictor<'_> {
     /// Writes what the model says of all rows, in order, while it reads them.
     ///
+    /// # Errors
     /// A row that cannot be read, or that does not fit the recipe; a sheet that cannot be written.
     pub fn write<W: Write>(&self, mut sheet: Sheet<W>) -> Result<Summary> {
         let summary = match self.graph.vocab() {

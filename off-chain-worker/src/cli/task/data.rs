@@ -39,6 +39,7 @@ pub enum ExamData {
 impl TaskData {
     /// Reads what the task names; if it names no recipe and no records, the published data set that `data` chooses.
     ///
+    /// # Errors
     /// Files that cannot be read, or that do not fit each other or the model; shards that are not in `folder`.
     pub fn read(task: &TaskFile, data: &Data, folder: &Folder) -> Result<Self> {
         let graph = task.graph();
@@ -109,6 +110,7 @@ impl TaskData {
     ///
     /// A pool is public, so it may be used as often as anybody likes; so are the samples of a published data set.
     ///
+    /// # Errors
     /// Samples of such an exam; files that cannot be read.
     pub fn ensure_new(&self, task: &TaskFile, folder: &Folder) -> Result<()> {
         if !self.is_secret(task) {
@@ -159,6 +161,7 @@ impl TaskData {
 
     /// The terms of the exam before anything is sealed or written.
     ///
+    /// # Errors
     /// Records from which no exam can be made.
     pub fn outline(&self, task: &TaskFile) -> Result<HoldOutTerms> {
         match &self.exam {
@@ -173,6 +176,7 @@ impl TaskData {
 
     /// Makes the exam: seals shards in `folder`, or writes the pool.
     ///
+    /// # Errors
     /// Records from which no exam can be made; files that cannot be written.
     pub fn hold_out(&self, task: &TaskFile, folder: &Folder) -> Result<HoldOutTerms> {
         match &self.exam {

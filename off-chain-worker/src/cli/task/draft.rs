@@ -80,6 +80,7 @@ impl ModelDraft {
 
     /// The model.
     ///
+    /// # Errors
     /// A model that is not possible, such as one with too large a sample.
     pub fn graph(&self) -> Result<Graph, ModelError> {
         crate::model::parse(&self.to_string())
@@ -155,6 +156,7 @@ pub fn rounds_and_samples(exam: usize, record_bytes: usize) -> Option<(u32, u32)
 
 /// Fills in a task's windows and pay to suit its model, its budget and its exam, which has this many records.
 ///
+/// # Errors
 /// A task that cannot be expressed in terms.
 pub fn fill(task: &mut TaskFile, records: usize) -> Result<(), TaskFileError> {
     let terms = task.terms(task.exam_plan()?.outline(records), b"")?;

@@ -368,6 +368,7 @@ impl TaskFile {
 
     /// The terms of the task, with the exam of these terms and this recipe; without a recipe if it has no bytes.
     ///
+    /// # Errors
     /// Values that cannot be expressed in terms. [`TaskTerms::validate`] checks the rest.
     pub fn terms(&self, hold_out: HoldOutTerms, recipe: &[u8]) -> Result<TaskTerms, TaskFileError> {
         let graph = self.graph();
@@ -411,6 +412,7 @@ impl TaskFile {
 
     /// The first weights, in the order of the parameters.
     ///
+    /// # Errors
     /// A file that cannot be read, or that is for another model.
     pub fn first_weights(&self) -> anyhow::Result<MasterWeights> {
         // If they were known before the task is open, somebody could already train for its first round.
@@ -419,6 +421,7 @@ impl TaskFile {
 
     /// The same; if the file has no seed, random weights follow `seed`.
     ///
+    /// # Errors
     /// See [`Self::first_weights`].
     pub fn first_weights_or(&self, seed: impl FnOnce() -> u64) -> anyhow::Result<MasterWeights> {
         let graph = self.graph();

@@ -85,6 +85,7 @@ impl ChainLimits {
     /// Checks that the chain accepts a task with this model on these terms. Returns the most that a round takes from the budget, in
     /// planck: the budget has to cover it.
     ///
+    /// # Errors
     /// The first thing that the chain would refuse, and what to change.
     pub fn check(&self, terms: &TaskTerms, graph: &Graph) -> Result<u128, Refusal> {
         let bytes = graph.encoded_size();

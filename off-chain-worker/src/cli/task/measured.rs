@@ -58,6 +58,7 @@ impl Measured {
     /// Evaluates first weights on samples of the exam, before and after a training on `training`, which ends after ten seconds.
     /// Progress is shown unless `output` is for programs.
     ///
+    /// # Errors
     /// Samples that do not fit the model; a model that cannot be evaluated or trained.
     pub fn of(
         task: &TaskFile,

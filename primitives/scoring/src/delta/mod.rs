@@ -130,12 +130,12 @@ impl Delta {
     }
 
     /// The largest part of a dense change, of which it keeps `keep_permille` thousandths (at least
-    /// one parameter) in each chunk. If magnitudes are equal, the lower position is kept. The
-    /// changes
-    /// kept in a chunk fall into two groups, up to their mean magnitude and above; each takes the
-    /// mean of its group, rounded to nearest and clamped to 32767, as its magnitude. The delta of a
-    /// change that is zero everywhere is empty: it has an encoding, which [`Delta::decode`]
-    /// refuses.
+    /// one parameter) in each chunk. If magnitudes are equal, the lower position is kept.
+    ///
+    /// The changes kept in a chunk fall into two groups, up to their mean magnitude and above; each
+    /// takes the mean of its group, rounded to nearest and clamped to 32767, as its magnitude. The
+    /// delta of a change that is zero everywhere is empty: it has an encoding, which
+    /// [`Delta::decode`] refuses.
     pub fn compress(change: &[i32], keep_permille: u32) -> Self {
         Self::of_largest(change, keep_permille, |kept| mean(kept, Rounding::Down))
     }

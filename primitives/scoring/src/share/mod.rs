@@ -134,8 +134,8 @@ pub struct Value {
 }
 
 impl Value {
-    /// The value of these parts, one for each group. The variance of `k` parts with moments `S1` and `S2` is `(k * S2 - S1^2) / (k
-    /// - 1)`, rounded up. A single part says nothing about its error, so the variance is its square.
+    /// The value of these parts, one for each group. The variance of `k` parts with moments `S1` and `S2` is
+    /// `(k * S2 - S1^2) / (k - 1)`, rounded up. A single part says nothing about its error, so the variance is its square.
     pub fn of(parts: &[i64]) -> Self {
         let limited = parts
             .iter()

@@ -269,6 +269,7 @@ impl AuditAnswer {
 
     /// Whether it answers `audit` for `account`, who committed to `work_root`.
     ///
+    /// # Errors
     /// If it is about other work or another table, or the two differ.
     pub fn verify(
         &self,
