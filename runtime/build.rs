@@ -15,7 +15,7 @@ const METADATA_HASH_FAST: &str = "metadata/hash-fast.txt";
 fn main() -> std::io::Result<()> {
     use substrate_wasm_builder::WasmBuilder;
 
-    // The Wasm may be compiled by another compiler than Clippy belongs to: see scripts/rustc.sh.
+    // The Wasm may be compiled by a different compiler than the one Clippy belongs to: see scripts/rustc.sh.
     std::env::remove_var("RUSTC_WORKSPACE_WRAPPER");
 
     compile_with(METADATA_HASH)?;
@@ -28,7 +28,7 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Has `CheckMetadataHash` compiled with the hash in this file, until another is named.
+/// Has `CheckMetadataHash` compiled with the hash in this file, until the next file is named.
 #[cfg(feature = "std")]
 fn compile_with(file: &str) -> std::io::Result<()> {
     println!("cargo:rerun-if-changed={file}");
@@ -37,6 +37,6 @@ fn compile_with(file: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-// When the Wasm itself is compiled.
+// Used when the Wasm itself is compiled.
 #[cfg(not(feature = "std"))]
 fn main() {}

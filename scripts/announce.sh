@@ -2,7 +2,7 @@
 # Says on stderr what is about to happen, and about how long it takes.
 #
 #   scripts/announce.sh build FOLDER             before cargo builds into FOLDER; says nothing if there is nothing to build
-#   scripts/announce.sh build-for-demo FOLDER    the same without what is for GPUs
+#   scripts/announce.sh build-for-demo FOLDER    the same without the parts for GPUs
 #   scripts/announce.sh demo NAME                before a demo and what has to be built for it: mlp, lm or own
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,9 +12,9 @@ say() { printf '%s\n' "$@" >&2; }
 # A first build: minutes of work for all cores together, and minutes in which only one core has work.
 core_minutes=38
 serial_minutes=1
-# What of that is for GPUs, which demos do without.
+# The part of that for GPUs, which demos do not need.
 gpu_core_minutes=10
-# What an earlier build for a demo has to compile again to have it.
+# What has to be compiled again after a build for a demo, to get that part.
 again_core_minutes=9
 
 build() { announce "$1" .built "$core_minutes" ''; }

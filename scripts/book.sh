@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a book of our pages, in the order of docs/SUMMARY.md. Installs mdBook if it is missing.
+# Makes a book from our pages, in the order of docs/SUMMARY.md. Installs mdBook if it is missing.
 #
 #   scripts/book.sh TOOLS FOLDER    mdBook is on the path, or in TOOLS/bin; the book begins at FOLDER/html/index.html
 set -euo pipefail
@@ -17,7 +17,7 @@ else
     mdbook=$tools/bin/mdbook
     if [ "$("$mdbook" --version 2>/dev/null)" != "mdbook v$version" ]; then
         say "installing mdBook $version into $tools"
-        # Without its server, which is half of it. A target folder of its own keeps ours clean.
+        # This leaves out its server, which is half of it. A separate target folder keeps ours clean.
         CARGO_PROFILE_DEV_DEBUG=false CARGO_INCREMENTAL=0 cargo install --quiet --locked --debug --force --no-default-features \
             --features search --root "$tools" --target-dir "$tools/build" mdbook@$version
         rm -rf "$tools/build"
@@ -30,7 +30,7 @@ rm -rf "$folder/pages" "$folder/html"
 mkdir -p "$folder/pages"
 scripts/check-links.py --files | xargs -0 cp --parents -t "$folder/pages"
 cp book.toml "$folder"
-# The summary is one folder above the pages there, but in docs here.
+# In the book, the summary is one folder above the pages; here it is in docs.
 sed -E 's#\]\(([^.])#](docs/\1#; s#\]\(\.\./#](#' docs/SUMMARY.md > "$folder/pages/SUMMARY.md"
 rm "$folder/pages/docs/SUMMARY.md"
 "$mdbook" build "$folder"

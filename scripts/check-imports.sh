@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Who may import whom (ARCHITECTURE.md), checked on the real dependency graph and the sources.
+# Checks which crate may import which (ARCHITECTURE.md), by the real dependency graph and the sources.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 failed=0

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import unquote
 
-# Pages of others, which we ship as they are, and forms that GitHub shows.
+# Pages by others, which we ship as they are, and forms that GitHub shows.
 NOT_OURS = ("patches/", ".github/")
 # The book's list of pages.
 SUMMARY = "docs/SUMMARY.md"
@@ -24,7 +24,7 @@ SUMMARY = "docs/SUMMARY.md"
 FENCE = re.compile(r"^\s*(```+|~~~+)")
 ITEM = re.compile(r"^(\s*)([-*+]|\d+[.)])(\s+)")
 CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
-# `[text](target)` and `![text](target)`; the text may have brackets in it, as an image in a link has.
+# `[text](target)` and `![text](target)`; the text may contain brackets, like an image within a link.
 INLINE = re.compile(r"\]\(\s*(<[^<>\n]*>|[^()\s]+(?:\([^()\s]*\)[^()\s]*)*)(?:\s+[\"'(][^\n]*?[\"')])?\s*\)")
 REFERENCE = re.compile(r"^ {0,3}\[[^\]\n]+\]:\s*(<[^<>\n]*>|\S+)", re.MULTILINE)
 HTML = re.compile(r"<(?:a|img|source)\s[^>]*?\b(?:href|src)\s*=\s*[\"']([^\"']+)[\"']", re.IGNORECASE)
@@ -34,7 +34,7 @@ ELSEWHERE = re.compile(r"^[a-z][a-z0-9+.-]*:|^//", re.IGNORECASE)
 
 
 def prose(text):
-    """The page line by line, with code blocks empty, so that line numbers stay."""
+    """The lines of the page, with code blocks emptied, so that line numbers stay the same."""
     lines, fence, code, content, blank = [], None, False, 0, True
     for line in text.splitlines():
         mark = FENCE.match(line)
@@ -176,7 +176,7 @@ WRONG = ["1: nothing.md", "5: other.md#nothing", "9: good.md#twice-2", "9: ../ou
 
 
 def self_test():
-    """Writes pages whose faults are known, and looks whether these are found, and no others."""
+    """Writes pages with known faults, and checks that exactly these are found."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder).resolve() / "root"
         for name, text in SELF_TEST.items():
@@ -205,7 +205,7 @@ def main():
         print(__doc__, file=sys.stderr)
         return 1
     root = Path(__file__).resolve().parent.parent
-    # Pages that git ignores are no part of the repository; new ones that nobody has added yet are.
+    # Pages that git ignores are not part of the repository, but new ones that nobody has added yet are.
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "*.md"]
     names = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout.split("\0")
     pages = [name for name in sorted(names) if name and not name.startswith(NOT_OURS) and (root / name).exists()]

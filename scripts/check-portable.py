@@ -16,13 +16,13 @@ from pathlib import Path
 # What runs on people's machines. (The node is as portable as the SDK.)
 FOLDERS = ["off-chain-worker", "evaluation", "training", "panics", "data", "primitives"]
 
-# What `cfg` says on the systems that we mean to build for.
+# The values of `cfg` on the systems that we build for.
 SYSTEMS = {
     "Linux": {"unix", ("target_os", "linux"), ("target_family", "unix")},
     "macOS": {"unix", ("target_os", "macos"), ("target_family", "unix"), ("target_vendor", "apple")},
     "Windows": {"windows", ("target_os", "windows"), ("target_family", "windows")},
 }
-# What `cfg` can say of a system; of anything else, such as `test` or a feature, we do not know it.
+# What `cfg` can say about a system. For anything else, such as `test` or a feature, we do not know whether it holds.
 OF_SYSTEMS = {"unix", "windows", "target_os", "target_family", "target_vendor"}
 
 # Names in paths, and the systems that do not have what they name.
@@ -37,7 +37,7 @@ NAMES = {
     "windows": ["Linux", "macOS"],
     "windows_sys": ["Linux", "macOS"],
 }
-# Text that begins like this is the path of a file that others do not have.
+# Text that begins like this is the path of a file that other systems do not have.
 FILES = [(re.compile(r"/(proc|sys|run)(/|$)"), ["macOS", "Windows"]), (re.compile(r"/(bin|dev|tmp)(/|$)"), ["Windows"])]
 
 TOKEN = re.compile(
@@ -52,7 +52,7 @@ TOKEN = re.compile(
 )
 # An item that begins with one of these ends with `;` or its block; anything else may end with a comma, too.
 ITEMS = set("pub fn mod impl struct enum union trait type use static const async unsafe extern let macro_rules".split())
-# These end with `;` only: their braces are in the middle.
+# These end only with `;`, because their braces are in the middle.
 UNTIL_SEMICOLON = {"use", "let", "static", "const", "type"}
 OPEN, CLOSE = set("([{"), set(")]}")
 
@@ -175,7 +175,7 @@ class File:
             if tokens[start + 1].text != "cfg":
                 continue
             systems = excluded_by(tokens[start + 3 : end - 1])
-            # An inner one stands for all that follows; that is more than its block, and right for a file's.
+            # An inner one counts for everything that follows. That is more than its block, but right for a file's.
             last = len(tokens) if is_inner else item_end(tokens, end + 1)
             for index in range(at, last):
                 self.absent[index] |= systems
@@ -183,13 +183,13 @@ class File:
             if tokens[at].text == "mod" and tokens[at + 2].text == ";":
                 self.modules[tokens[at + 1].text] = self.absent[at]
         for at in range(len(tokens) - 2):
-            # `cfg!(unix)` is no use of `unix`.
+            # `cfg!(unix)` does not use the module `unix`.
             if tokens[at].text == "cfg" and tokens[at + 1].text == "!":
                 for index in range(at, closing(tokens, at + 2) + 1):
                     self.is_attribute[index] = True
 
     def misplaced(self, absent=frozenset()):
-        """What some system lacks and still would compile: line, what, systems. `absent`: where the whole file is not compiled."""
+        """What some system lacks but would still compile: line, what, systems. `absent`: systems that do not compile the file."""
         found, in_use = [], False
         own = set(self.modules)
         for at, token in enumerate(self.tokens):
@@ -204,7 +204,7 @@ class File:
                 lacking = [system for begin, systems in FILES if begin.match(token.text) for system in systems]
             elif token.kind == "word" and token.text in NAMES:
                 beside = [self.tokens[near].text for near in (at - 1, at + 1) if 0 <= near < len(self.tokens)]
-                # A module of ours is gated where it is declared.
+                # One of our own modules is gated where it is declared.
                 is_own = token.text in own or self.declares(token.text)
                 if (in_use or "::" in beside) and not is_own:
                     lacking = NAMES[token.text]
@@ -214,7 +214,7 @@ class File:
         return found
 
     def declares(self, name):
-        """Whether the file has a module of this name in itself."""
+        """Whether the file itself contains a module with this name."""
         pairs = zip(self.tokens, self.tokens[1:])
         return any(one.text == "mod" and other.text == name for one, other in pairs)
 
@@ -224,7 +224,7 @@ def check_folder(folder):
     paths = sorted(path for path in Path(folder).rglob("*.rs") if "target" not in path.parts)
     files = {path: File(path.read_text()) for path in paths}
 
-    # On which systems a file is not compiled: where its `mod` is not, or the file of that.
+    # The systems on which a file is not compiled: those on which its `mod`, or the file of that `mod`, is not.
     parents = {}
     for path, file in files.items():
         inside = path.parent if path.stem in ("mod", "lib", "main") else path.with_suffix("")
@@ -245,7 +245,7 @@ def check_folder(folder):
 
 
 CASES = [
-    # What is misplaced, on which systems, and the source.
+    # What is misplaced, on which systems, and in which source.
     ("unix", "Windows", "use std::os::unix::fs::PermissionsExt;"),
     ("unix", "Windows", "use std::{fs, os::{unix::fs::MetadataExt}};"),
     ("", "", "#[cfg(unix)] use std::os::unix::fs::PermissionsExt;"),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the third-party clients with which tests/tests/end_to_end/clients.rs runs the scripts of tests/clients.
-# Idempotent: it does nothing as long as the pinned versions are the installed ones; otherwise it installs everything again.
+# Idempotent: it does nothing while the pinned versions are installed; otherwise it installs everything again.
 #
 #   scripts/clients.sh FOLDER    npm's packages are in FOLDER/node_modules; each Python client has a virtual environment of its own
 set -euo pipefail

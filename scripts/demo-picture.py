@@ -13,11 +13,11 @@ ROOT = Path(__file__).resolve().parent.parent
 TOUR, PICTURE = ROOT / "docs/tour.md", ROOT / "docs/demo.svg"
 HEADING = "## What the demo does"
 
-# The picture leaves out what lies between these: all rounds but the first, and the last lines, which repeat the sums.
+# The picture leaves out what is between these: all rounds except the first, and the last lines, which repeat the sums.
 REST, ACCOUNTS, END = "round  1", "account ", "credit and proved"
 
 LINE, CHARACTER, MARGIN = 17, 7.25, 16
-# The first of these that a line has in it decides its colour.
+# The first of these that a line contains decides its colour.
 COLOURS = [("convicted", "#ff9e64"), ("refuted", "#ff9e64"), ("dropped", "#8b93a7"), ("merged: credit", "#9ece6a"), ("account ", "#7aa2f7")]
 PLAIN, GROUND = "#d5d9e5", "#1b1e2b"
 
@@ -46,7 +46,7 @@ def picture(lines):
     ]
     for at, line in enumerate(lines):
         colour = next((colour for mark, colour in COLOURS if mark in line), PLAIN)
-        # Every line has its length given, so that columns stay columns in any font.
+        # The length of every line is given, so that columns stay aligned in any font.
         length = f' textLength="{len(line) * CHARACTER:g}"' if line else ""
         text = escape(line).replace(" ", "&#160;")
         svg.append(f'<text x="{MARGIN}" y="{MARGIN + at * LINE + 12}" fill="{colour}"{length}>{text}</text>')

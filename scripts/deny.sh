@@ -15,7 +15,7 @@ deny=$folder/bin/cargo-deny
 
 if [ "$("$deny" --version 2>/dev/null)" != "cargo-deny $version" ]; then
     say "installing cargo-deny $version into $folder"
-    # Unoptimised, it starts working the soonest. A target folder of its own keeps ours clean.
+    # Unoptimised, it is ready soonest. A separate target folder keeps ours clean.
     CARGO_PROFILE_DEV_DEBUG=false CARGO_INCREMENTAL=0 cargo install --quiet --locked --debug --force \
         --root "$folder" --target-dir "$folder/build" cargo-deny@$version
     rm -rf "$folder/build"

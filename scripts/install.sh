@@ -54,7 +54,7 @@ done
 install -m 644 packaging/systemd/sysusers.conf "$root/lib/sysusers.d/gotong.conf"
 [ -e "$destdir/etc/gotong/node.conf" ] || install -D -m 644 packaging/systemd/node.conf "$destdir/etc/gotong/node.conf"
 
-# In the same folders as here, so that links between pages work.
+# Documents go to the same folders as here, so that links between pages work.
 find ./*.md LICENSE docs examples data/recipes -type f -print0 | while IFS= read -r -d '' page; do
     install -D -m 644 "$page" "$share/doc/gotong/$page"
 done

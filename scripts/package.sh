@@ -21,7 +21,7 @@ SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null) || SOURCE_DATE_EPOCH=$(
 export SOURCE_DATE_EPOCH
 machine=$(uname -m)
 
-# Nothing else that may be in the folder.
+# Takes nothing else that may be in the folder.
 rm -f "$folder"/gotong[-_]* "$folder/SHA256SUMS"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

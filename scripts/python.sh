@@ -3,7 +3,7 @@
 # Idempotent, in any order: it installs only what is missing or has changed in the requirements.
 #
 #   scripts/python.sh FOLDER          scikit-learn and onnxruntime, in the virtual environment FOLDER; its Python is FOLDER/bin/python
-#   scripts/python.sh FOLDER torch    PyTorch, too: what examples/pytorch needs
+#   scripts/python.sh FOLDER torch    PyTorch, too, which examples/pytorch needs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -35,7 +35,7 @@ python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || die
 
 small=(examples/sklearn/requirements.txt tests/requirements.txt)
 install requirements.txt "scikit-learn and onnxruntime" "90 MB" "1 GB" "safetensors.numpy, sklearn.neural_network, onnxruntime" "${small[@]}"
-# With the others, so that pip refuses versions that do not fit together.
+# These are installed with the others, so that pip refuses versions that do not fit together.
 if [ "$#" -eq 2 ]; then
     install requirements-torch.txt PyTorch "2.4 GB" "7 GB" "torch, safetensors.torch" "${small[@]}" examples/pytorch/requirements.txt
 fi

@@ -4,7 +4,7 @@
 #
 # Why not `cargo clippy`? It cannot use what `cargo build` compiled, and checks a thousand
 # dependencies again. Why two passes? Clippy turns off some of rustc's optimisations, so it must not
-# compile what we run. A change of clippy.toml alone lints nothing again.
+# compile what we run. A change to clippy.toml alone does not lint anything again.
 set -euo pipefail
 
 # Cargo also asks the compiler for its version and the like. A demo is not linted (GOTONG_LINT=no).
@@ -14,7 +14,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 # The same compilation, except that it stops at metadata, which nobody reads. Cargo must not hear of
-# that file: it would take the crate for ready.
+# that file, because it would take the crate for ready.
 lint=()
 previous=
 for argument; do

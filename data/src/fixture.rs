@@ -4,7 +4,7 @@ use crate::{DataError, Row, Source, SourceOptions};
 use std::{fs, path::PathBuf};
 use tempfile::TempDir;
 
-/// A folder that goes when the test ends.
+/// A folder that is deleted when the test ends.
 pub(crate) struct Folder(TempDir);
 
 impl Folder {

@@ -1,4 +1,4 @@
-//! A look at data before they are used: how many rows and classes, what the columns hold, and what is wrong with them.
+//! A look at data before it is used: how many rows and classes, what the columns hold, and what is wrong with it.
 //!
 //! [`inspect()`] takes one pass and bounded memory: distinct values are counted up to 1,000 per column, classes are
 //! listed up to 256, and duplicates are looked for among the first 2,097,152 rows.
@@ -25,11 +25,11 @@ pub struct Report {
     pub format: String,
     /// What the rows are: a table, text, arrays, images or records.
     pub kind: String,
-    /// Number of files; of images, of folders.
+    /// Number of files; for images, of folders.
     pub files: usize,
     /// Their size on disk.
     pub bytes: u64,
-    /// Number of rows; of text, of documents or pieces of them.
+    /// Number of rows; for text, of documents or pieces of them.
     pub rows: u64,
     /// The shape of every array, else empty.
     pub shape: Vec<usize>,
@@ -39,9 +39,9 @@ pub struct Report {
     pub unlisted: u64,
     /// Rows that have no label, though others do.
     pub unlabelled: u64,
-    /// What the columns of a table hold, but for the label's; of arrays, what all their numbers are.
+    /// What the columns of a table hold, except the label's; for arrays, what all their numbers are.
     pub columns: Vec<Column>,
-    /// How long texts are, in characters; of records of text, in tokens.
+    /// How long texts are, in characters; for records of text, in tokens.
     pub lengths: Option<Range>,
     /// The height of images, in pixels.
     pub heights: Option<Range>,
@@ -49,7 +49,7 @@ pub struct Report {
     pub widths: Option<Range>,
     /// Images without colours.
     pub grey: u64,
-    /// Rows whose inputs are those of an earlier row.
+    /// Rows whose inputs equal those of an earlier row.
     pub duplicates: Duplicates,
     /// What needs attention.
     pub remarks: Vec<Remark>,
@@ -84,7 +84,7 @@ pub struct Column {
     pub holds: Holds,
     /// Cells without a value.
     pub missing: u64,
-    /// Of its finite numbers.
+    /// The range of its finite numbers.
     pub range: Option<Range>,
     /// How many different values there are.
     pub distinct: Distinct,
@@ -136,12 +136,12 @@ impl fmt::Display for Distinct {
     }
 }
 
-/// Rows whose inputs are, value by value, those of an earlier row.
+/// Rows whose inputs equal those of an earlier row, value by value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Duplicates {
     /// How many there are.
     pub rows: u64,
-    /// How many of them have another label than the earlier row.
+    /// How many of them have a different label than the earlier row.
     pub other_label: u64,
     /// The first one.
     pub first: Option<String>,
@@ -166,7 +166,7 @@ pub enum Remark {
         /// Where the first one is.
         first: String,
     },
-    /// All rows are of one class.
+    /// All rows have the same class.
     #[error("all rows have the class `{class}`: a model needs at least two classes")]
     OneClass {
         /// The class.
@@ -188,7 +188,7 @@ pub enum Remark {
         /// Where the first one too many is.
         first: String,
     },
-    /// A column has numbers that are no numbers.
+    /// A column has numbers that are infinite or NaN.
     #[error("column `{column}` has {rows} values that are infinite or NaN, the first at {first}: leave them empty")]
     NotFinite {
         /// The column.
@@ -231,7 +231,7 @@ pub enum Remark {
         /// How many.
         distinct: Distinct,
     },
-    /// A column has one value at most.
+    /// A column has at most one value.
     #[error(
         "column `{column}` has the same value in every row: leave it out with --drop {column}"
     )]
@@ -247,7 +247,7 @@ pub enum Remark {
     },
 }
 
-/// Looks at all rows of `source`. `progress` is told after each row how many there were.
+/// Looks at all rows of `source`. `progress` is told after each row how many there have been.
 ///
 /// # Errors
 /// A row cannot be read, or there is none. What can be counted is a [`Remark`] instead.
@@ -277,10 +277,10 @@ struct Look {
     heights: Sum,
     widths: Sum,
     grey: u64,
-    /// Of each hash of inputs: the row that was first, and the hash of its label.
+    /// For each hash of inputs: the first row that has it, and the hash of that row's label.
     inputs: HashMap<u128, (u64, u64)>,
     duplicates: Duplicates,
-    /// The inputs of the row that is looked at.
+    /// The inputs of the current row.
     bytes: Vec<u8>,
 }
 
@@ -441,7 +441,7 @@ fn hash_of(value: &impl Hash) -> u64 {
 /// Labels that were seen.
 #[derive(Default)]
 struct Classes {
-    /// Of each class: its rows, and where the first one is.
+    /// For each class: its rows, and where the first one is.
     listed: BTreeMap<String, (u64, Place)>,
     unlisted: u64,
     first_unlisted: Option<Place>,

@@ -11,24 +11,24 @@ use std::collections::HashMap;
 
 pub use text::learn_text;
 
-/// What to learn, where the data leave a choice.
+/// What to learn, where the data leaves a choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LearnOptions {
-    /// Of text: what the tokens are. Byte pairs if none is named.
+    /// For text: what the tokens are. Byte pairs if none is named.
     pub tokens: Option<TokenKind>,
-    /// Of byte pairs: how many tokens, at most 256.
+    /// For byte pairs: the number of tokens, at most 256.
     pub vocab: usize,
-    /// Of images: height and width. Those of the first image if none are named.
+    /// For images: height and width. Those of the first image if none are named.
     pub size: Option<(u32, u32)>,
-    /// Of images: whether they are made grey.
+    /// For images: whether they are made grey.
     pub grey: bool,
-    /// Of tables: the columns that are left out.
+    /// For tables: the columns that are left out.
     pub drop: Vec<String>,
-    /// Of tables: the columns of numbers that are categories, such as codes.
+    /// For tables: the columns of numbers that are categories, such as codes.
     pub categorical: Vec<String>,
-    /// Of tables: the columns that must be numbers; a text in one is an error.
+    /// For tables: the columns that must be numbers; a text in one is an error.
     pub numeric: Vec<String>,
-    /// Of text: what stands for a character that the rows for training lack.
+    /// For text: what stands for a character that the rows for training lack.
     pub unknown: Option<char>,
 }
 
@@ -86,7 +86,7 @@ fn learn_source_text(
 /// The classes of the rows for training.
 #[derive(Debug, Default)]
 pub(crate) struct ClassCounts {
-    /// Of each class its first row, and how many rows have it.
+    /// For each class, its first row, and how many rows have it.
     classes: HashMap<String, (Place, u64)>,
     /// The text of a label that is a number.
     number: String,
@@ -130,13 +130,13 @@ impl ClassCounts {
         Ok(())
     }
 
-    /// The classes in order: numbers by value, or if one is no number, texts. There must be two at
-    /// least, of at least two rows each.
+    /// The classes in order: by value if all are numbers, otherwise as texts. There must be at
+    /// least two, with at least two rows each.
     pub fn classes(self, source: &Source, column: &str) -> Result<Vec<String>, DataError> {
         let column = column.to_owned();
         let path = source.first_path().to_owned();
         let lonely = self.classes.iter().filter(|(_, (_, count))| *count == 1);
-        // The first such row in the source's order, as far as files are in order.
+        // The first such row in the source's order, as far as the files are in order.
         if let Some((class, (at, _))) =
             lonely.min_by_key(|one| (one.1 .0.row, one.1 .0.file.clone()))
         {

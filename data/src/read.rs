@@ -1,5 +1,5 @@
-//! Readers: one module a format. Each says what its file's header tells, and reads the rows one by one
-//! through a small buffer, so that a file may be larger than memory.
+//! Readers: one module per format. Each returns what its file's header says, and reads the rows one
+//! by one through a small buffer, so that a file may be larger than memory.
 
 pub(crate) mod array;
 pub(crate) mod csv;
@@ -20,12 +20,12 @@ use std::{fs, path::Path, sync::Arc};
 
 /// A pass over the rows of one file.
 pub(crate) trait ReadRows: Send {
-    /// Reads the next row into `row`, with its place, and uses the memory of its values again. False at
-    /// the end.
+    /// Reads the next row, with its place, into `row`, reusing the memory of its values. Returns
+    /// false at the end.
     fn read(&mut self, row: &mut Row) -> Result<bool, DataError>;
 }
 
-/// What a file tells before its rows are read.
+/// What a file says before its rows are read.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Header {
     /// What its rows are.
@@ -34,16 +34,16 @@ pub(crate) struct Header {
     pub names: Arc<[String]>,
     /// The shape of every row of arrays, else empty.
     pub shape: Vec<usize>,
-    /// The number of rows, if the file tells.
+    /// The number of rows, if the file states it.
     pub rows: Option<u64>,
-    /// Of records: the hash of the recipe that made them.
+    /// For records: the hash of the recipe that made them.
     pub recipe: Option<[u8; 32]>,
-    /// Of records that are not text: bytes of a sample.
+    /// For records that are not text: bytes of a sample.
     pub inputs: Option<usize>,
 }
 
 impl Header {
-    /// A header that tells nothing but the kind.
+    /// A header that says nothing but the kind.
     pub fn of(kind: Kind) -> Self {
         Self {
             kind,
@@ -55,7 +55,7 @@ impl Header {
         }
     }
 
-    /// The header of a table in the file at `path`, whose names must differ.
+    /// The header of a table in the file at `path`, whose column names must differ.
     pub fn table(path: &Path, names: Vec<String>) -> Result<Self, DataError> {
         let mut sorted: Vec<&String> = names.iter().collect();
         sorted.sort_unstable();

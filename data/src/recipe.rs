@@ -22,18 +22,18 @@ use text::TextRecipe;
 /// Bytes of one sample, its label's byte not counted, that a recipe may ask for.
 const MAX_INPUTS: usize = 1 << 24;
 
-/// How the rows of a source become samples: a TOML text of at most [`Recipe::MAX_BYTES`], which a task
-/// carries, so that everyone who takes part makes the same bytes of the same row.
+/// How the rows of a source become samples: a TOML text of at most [`Recipe::MAX_BYTES`], which a
+/// task carries, so that everyone who takes part makes the same bytes from the same row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Recipe {
-    /// Of the rows of a table.
+    /// A recipe for the rows of a table.
     Table(TableRecipe),
-    /// Of text.
+    /// A recipe for text.
     Text(TextRecipe),
-    /// Of arrays of numbers.
+    /// A recipe for arrays of numbers.
     Array(ArrayRecipe),
-    /// Of images.
+    /// A recipe for images.
     Image(ImageRecipe),
 }
 
@@ -54,7 +54,7 @@ pub enum Encoded {
 /// Why a recipe cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecipeError {
-    /// Not a recipe's text.
+    /// The text is not a recipe's.
     #[error("this is not a recipe, as `gotong data split` writes it: {0}")]
     Syntax(String),
     /// A text that is too long for the chain.
@@ -75,7 +75,7 @@ pub enum RecipeError {
     /// A range of numbers whose end is not above its start, or that is not finite.
     #[error("the recipe's range of {what} is from {low} to {high}; it must be finite, and must not end below its start: correct it")]
     Range {
-        /// The column, or what the range is of.
+        /// The column, or whatever has this range.
         what: String,
         /// The start.
         low: String,
@@ -91,13 +91,13 @@ pub enum RecipeError {
     /// A sample of no byte, or of too many.
     #[error("the recipe makes samples of {0} bytes, but they must have between 1 and {max}; change its columns, shape or size", max = MAX_INPUTS)]
     Inputs(usize),
-    /// A number of channels that images do not have.
+    /// A number of channels that images cannot have.
     #[error("the recipe's images have {0} channels, but need 1 or 3; correct it")]
     Channels(u8),
     /// A vocabulary that is empty or has more than 256 tokens.
     #[error("the recipe has {0} tokens, but needs between 1 and 256; use the tokens `bytes`, or correct it")]
     Tokens(usize),
-    /// A token that no two earlier ones make.
+    /// A token that is not made of two earlier ones.
     #[error("the recipe's token `{}` is not a pair of earlier tokens; list them in the order in which they were learned", .0.escape_debug())]
     NotAPair(String),
     /// A character that stands for unknown ones and is itself unknown.
@@ -106,13 +106,13 @@ pub enum RecipeError {
 }
 
 impl Recipe {
-    /// Bytes that a recipe's text has at most.
+    /// Most bytes that a recipe's text has.
     pub const MAX_BYTES: usize = 64 * 1024;
 
-    /// The recipe that `text` is.
+    /// Parses the text of a recipe.
     ///
     /// # Errors
-    /// A text that is too long, or no recipe.
+    /// A text that is too long, or not a recipe.
     pub fn parse(text: &str) -> Result<Self, RecipeError> {
         let bytes = text.len();
         if bytes > Self::MAX_BYTES {
@@ -158,7 +158,7 @@ impl Recipe {
         Ok(())
     }
 
-    /// Bytes of a sample; none of text, where the model says.
+    /// Bytes of a sample; none for text, where the model determines it.
     pub fn inputs(&self) -> Option<usize> {
         match self {
             Self::Table(recipe) => Some(recipe.inputs()),
@@ -168,7 +168,7 @@ impl Recipe {
         }
     }
 
-    /// Number of classes; of text, of tokens.
+    /// Number of classes; for text, of tokens.
     pub fn classes(&self) -> usize {
         match self {
             Self::Text(recipe) => recipe.vocab(),
@@ -176,7 +176,7 @@ impl Recipe {
         }
     }
 
-    /// Number of tokens, of text.
+    /// Number of tokens, for text.
     pub fn vocab(&self) -> Option<u32> {
         match self {
             Self::Text(recipe) => u32::try_from(recipe.vocab()).ok(),
@@ -184,7 +184,7 @@ impl Recipe {
         }
     }
 
-    /// The names of the classes; of text, none.
+    /// The names of the classes; empty for text.
     pub fn class_names(&self) -> &[String] {
         match self {
             Self::Table(recipe) => &recipe.label.classes,
@@ -231,7 +231,7 @@ impl Recipe {
         })
     }
 
-    /// What makes tokens of text; none if the samples are not text.
+    /// The tokenizer for text; none if the samples are not text.
     pub fn tokenizer(&self) -> Option<Tokenizer> {
         match self {
             Self::Text(recipe) => recipe.tokenizer().ok(),
@@ -247,7 +247,7 @@ impl Recipe {
         Ok(Self::hash_of(self.to_text()?.as_bytes()))
     }
 
-    /// What makes samples, with labels, of the rows of `source`.
+    /// The encoder that makes samples, with labels, from the rows of `source`.
     ///
     /// # Errors
     /// A source of another kind, without a column that the recipe needs, or made by another recipe.
@@ -255,16 +255,16 @@ impl Recipe {
         Encoder::new(self, source, true)
     }
 
-    /// What makes samples of the rows of `source`, which need no labels.
+    /// The encoder that makes samples from the rows of `source`, which need no labels.
     ///
     /// # Errors
-    /// As [`Recipe::encoder`].
+    /// See [`Recipe::encoder`].
     pub fn encoder_of_inputs(&self, source: &Source) -> Result<Encoder<'_>, DataError> {
         Encoder::new(self, source, false)
     }
 }
 
-/// A model's samples in words.
+/// A description of a model's samples.
 fn shape(vocab: Option<u32>, inputs: usize, classes: usize) -> String {
     match vocab {
         Some(vocab) => format!("a vocabulary of {vocab} tokens"),
@@ -272,7 +272,7 @@ fn shape(vocab: Option<u32>, inputs: usize, classes: usize) -> String {
     }
 }
 
-/// Makes samples of the rows of one source by a recipe.
+/// Makes samples from the rows of one source by a recipe.
 pub struct Encoder<'a> {
     recipe: &'a Recipe,
     classes: ClassIndex,
@@ -365,7 +365,7 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// A row's class, none of text.
+    /// A row's class; none for text.
     ///
     /// # Errors
     /// A row without a label, or with one that the recipe does not list.
@@ -400,7 +400,7 @@ impl<'a> Encoder<'a> {
         })
     }
 
-    /// A row of another kind than the source's.
+    /// The error for a row of another kind than the source's.
     fn wrong_row(&self, row: &Row) -> DataError {
         let found = match row.values {
             Values::Cells(_) => Kind::Table,
@@ -421,7 +421,7 @@ fn wrong_kind(recipe: &Recipe, path: &Path, found: Kind) -> DataError {
     }
 }
 
-/// Whether `source` is of records that `recipe` made.
+/// Checks that `source` has records that `recipe` made.
 fn check_records(recipe: &Recipe, source: &Source) -> Result<(), DataError> {
     let hex = |hash: [u8; 32]| hash.iter().map(|byte| format!("{byte:02x}")).collect();
     let expected = recipe.hash()?;

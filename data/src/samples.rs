@@ -1,4 +1,4 @@
-//! The samples that a recipe makes of a source: one after the other, or all of them within the memory that there is.
+//! The samples that a recipe makes from a source: one after the other, or all of them within the available memory.
 
 use crate::{DataError, Encoder, Labelled, Recipe, Row, Source};
 
@@ -7,7 +7,7 @@ use crate::{DataError, Encoder, Labelled, Recipe, Row, Source};
 pub struct MemoryLimit {
     /// Bytes that they may take together.
     pub most_bytes: u64,
-    /// Bytes that a sample takes besides its own and its label's, for what is computed of it.
+    /// Bytes that a sample takes besides its own and its label's, for what is computed from it.
     pub bytes_besides: u64,
 }
 
@@ -18,7 +18,7 @@ impl MemoryLimit {
         bytes_besides: 0,
     };
 
-    /// Whether so many samples of `source`, of so many bytes, may be kept.
+    /// Checks that `samples` samples of `source`, of `inputs` bytes each, may be kept.
     ///
     /// # Errors
     /// [`DataError::TooLarge`].
@@ -38,7 +38,7 @@ impl MemoryLimit {
 }
 
 impl Recipe {
-    /// All rows of `source` as samples, as [`Recipe::each_sample`] gives them.
+    /// All rows of `source` as samples, as [`Recipe::each_sample`] returns them.
     ///
     /// # Errors
     /// Those of [`Recipe::each_sample`].
@@ -46,7 +46,7 @@ impl Recipe {
         self.load_within(source, tokens, MemoryLimit::NONE)
     }
 
-    /// The same, if there is memory for them. They are counted before any is kept.
+    /// The same, if there is enough memory for them. They are counted before any is kept.
     ///
     /// # Errors
     /// Those of [`Recipe::each_sample`]; [`DataError::TooLarge`].
@@ -71,7 +71,7 @@ impl Recipe {
             tokens,
             |_| true,
             |sample, label| {
-                // Files may tell less than they hold.
+                // Files may state fewer rows than they hold.
                 limit.check(source, samples.len() as u64 + 1, inputs)?;
                 samples.pixels.extend_from_slice(sample);
                 samples.labels.push(label);
@@ -81,7 +81,7 @@ impl Recipe {
         Ok(samples)
     }
 
-    /// How many samples it makes of `source`: as many as the files tell, else a pass over them counts.
+    /// How many samples it makes from `source`: as many as the files state; otherwise a pass over them counts.
     ///
     /// # Errors
     /// Those of [`Recipe::each_sample`].
@@ -92,13 +92,13 @@ impl Recipe {
         }
     }
 
-    /// Gives `each` the samples of `source`, with their labels, of whose numbers, from 0, `is_wanted` says yes; and in the end
-    /// says how many there are in all. A row is a sample, and one that is not wanted need not fit the recipe. Each document of
-    /// text is cut into consecutive windows of `tokens` tokens, each labelled with the token after it, which is the first of
-    /// the next; what is left of a document is dropped. No more than a row is kept in memory.
+    /// Passes to `each` those samples of `source`, with their labels, whose numbers, counted from 0, `is_wanted` accepts; and
+    /// returns how many samples there are in total. A row is a sample, and one that is not wanted need not fit the recipe. Each
+    /// document of text is cut into consecutive windows of `tokens` tokens, each labelled with the token after it, which is the
+    /// first of the next; the rest of a document is dropped. No more than one row is kept in memory.
     ///
     /// # Errors
-    /// A row that the recipe does not fit, a file that cannot be read, or no sample at all; what `each` says.
+    /// A row that the recipe does not fit, a file that cannot be read, or no sample at all; any error of `each`.
     pub fn each_sample<E: From<DataError>>(
         &self,
         source: &Source,
@@ -125,7 +125,7 @@ impl Recipe {
         }
     }
 
-    /// Bytes of a sample, its label not counted; of text as many as the tokens that were asked for, at least one.
+    /// Bytes of a sample, without its label; for text, as many as the tokens that were asked for, at least one.
     fn sample_inputs(&self, tokens: Option<usize>) -> Result<usize, DataError> {
         let tokens = tokens.map(|tokens| tokens.max(1));
         self.inputs().or(tokens).ok_or(DataError::NoLength)
@@ -166,7 +166,7 @@ fn each_window<E: From<DataError>>(
     let mut document = row.at.clone();
     let (mut unread, mut count) = (Vec::new(), 0u64);
     while rows.read(&mut row)? {
-        // A long document comes in pieces, which are at one place.
+        // A long document comes in pieces, which have the same place.
         if row.at != document {
             document = row.at.clone();
             unread.clear();

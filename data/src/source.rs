@@ -21,24 +21,24 @@ pub enum Format {
     Csv,
     /// Apache Parquet with flat columns of numbers and text.
     Parquet,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Jsonl,
-    /// Plain text, a document a file.
+    /// Plain text, one document per file.
     Text,
     /// NumPy arrays.
     Npz,
     /// Arrays in the safetensors format.
     Safetensors,
-    /// Images and labels as MNIST has them, gzipped or not.
+    /// Images and labels in MNIST's format, gzipped or not.
     Idx,
     /// A folder with one folder of PNG and JPEG images per class; or of such images alone, which have no class.
     Images,
-    /// Samples that a recipe made already.
+    /// Samples that a recipe has already made.
     Records,
 }
 
 impl Format {
-    /// All there are.
+    /// All formats.
     pub const ALL: [Self; 9] = [
         Self::Csv,
         Self::Parquet,
@@ -51,10 +51,10 @@ impl Format {
         Self::Records,
     ];
 
-    /// The format that the name of a file tells, packed or not; of a folder, images.
+    /// The format that the name of a file implies, packed or not; images for a folder.
     ///
     /// # Errors
-    /// A missing file, or a name that tells no format, or one that is not read packed.
+    /// A missing file, or a name that implies no format, or one that is not read packed.
     pub fn of(path: &Path) -> Result<Self, DataError> {
         let metadata = fs::metadata(path).map_err(|error| DataError::reading(path, error))?;
         if metadata.is_dir() {
@@ -88,7 +88,7 @@ impl Format {
         }
     }
 
-    /// Whether files of the format are read that are packed like this.
+    /// Whether files of the format can be read when they are packed like this.
     fn is_read_packed(self, packing: Packing) -> bool {
         match self {
             Self::Csv | Self::Jsonl | Self::Text => true,
@@ -119,7 +119,7 @@ impl fmt::Display for Format {
     }
 }
 
-/// A name that is no format's.
+/// A name that is not a format's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a format; the formats are {names}", names = Format::names())]
 pub struct ParseFormatError(pub String);
@@ -141,11 +141,11 @@ pub enum Kind {
     Table,
     /// Documents.
     Text,
-    /// Arrays of numbers of one shape.
+    /// Arrays of numbers, all of one shape.
     Array,
     /// Images.
     Image,
-    /// Samples, or documents as tokens, that a recipe made already.
+    /// Samples, or documents as tokens, that a recipe has already made.
     Records,
 }
 
@@ -161,12 +161,12 @@ impl fmt::Display for Kind {
     }
 }
 
-/// How to read a source, where its files do not tell.
+/// How to read a source, where its files do not say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceOptions {
-    /// The format, where the file's name does not tell it.
+    /// The format, if the file's name does not imply it.
     pub format: Option<Format>,
-    /// The column that holds text: with it a table is documents.
+    /// The column that holds text: with it, a table is read as documents.
     pub field: Option<String>,
     /// The column of a table, or the array of a file of arrays, with the labels.
     pub label: Option<String>,
@@ -200,7 +200,7 @@ pub enum Values {
     Array {
         /// Its numbers.
         values: Vec<f64>,
-        /// Its label's text or number in decimal; empty if it has none.
+        /// Its label as text or as a decimal number; empty if it has none.
         label: String,
     },
     /// An image, row-major, channels last.
@@ -209,7 +209,7 @@ pub enum Values {
         height: u32,
         /// Pixels of a row.
         width: u32,
-        /// 1 of a grey image, 3 of one in colours.
+        /// 1 for a grey image, 3 for a coloured one.
         channels: u8,
         /// `[height, width, channels]`.
         bytes: Vec<u8>,
@@ -228,7 +228,8 @@ pub enum Values {
 }
 
 impl Values {
-    /// Appends bytes that are equal where all values are, but for the label: of a table the cell of column `label`.
+    /// Appends bytes that are equal exactly if all values are equal, apart from the label, which for a table is the cell of column
+    /// `label`.
     pub(crate) fn inputs_into(&self, label: Option<usize>, bytes: &mut Vec<u8>) {
         match self {
             Self::Cells(cells) => {
@@ -268,7 +269,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// A row without values at row 0 of `file`: what a pass reads its first row into.
+    /// A row without values at row 0 of `file`: a pass reads its first row into it.
     pub fn new(file: Arc<Path>) -> Self {
         Self {
             at: Place { file, row: 0 },
@@ -286,7 +287,7 @@ impl Row {
         self.at.row = at.row;
     }
 
-    /// Takes the row's cells, to fill and put back, else new ones of a table with these columns.
+    /// Takes the row's cells, to be filled and put back, or else new ones for a table with these columns.
     pub(crate) fn take_cells(&mut self, names: &Arc<[String]>) -> Cells {
         match mem::replace(&mut self.values, Values::Text(String::new())) {
             Values::Cells(mut cells) => {
@@ -312,8 +313,8 @@ impl Source {
     /// Opens files of one format. Only their headers are checked; their rows may still be wrong.
     ///
     /// # Errors
-    /// No file; a file that is missing, empty, unreadable or of no known format; files that differ in
-    /// format or columns; a label or field that is no column.
+    /// No file; a file that is missing, empty, unreadable or of no known format; files that differ in format or columns; a label or
+    /// field that is not a column.
     pub fn open(paths: &[PathBuf], options: SourceOptions) -> Result<Self, DataError> {
         let first = paths.first().ok_or(DataError::NoFile)?;
         let format = match options.format {
@@ -396,17 +397,17 @@ impl Source {
         &self.header.shape
     }
 
-    /// The number of rows, where the files tell.
+    /// The number of rows, if the files state it.
     pub fn len_hint(&self) -> Option<u64> {
         self.header.rows
     }
 
-    /// The hash of the recipe that made its records, if it is of records.
+    /// The hash of the recipe that made its records, if it has records.
     pub fn made_by(&self) -> Option<[u8; 32]> {
         self.header.recipe
     }
 
-    /// Bytes of a sample, if it is of records that are not text.
+    /// Bytes of a sample, if it has records that are not text.
     pub fn sample_bytes(&self) -> Option<usize> {
         self.header.inputs
     }
@@ -416,7 +417,7 @@ impl Source {
         self.bytes
     }
 
-    /// The table whose column its text is: the same rows with all of their cells. None if it has no columns.
+    /// The table that its text is a column of: the same rows with all of their cells. None if it has no columns.
     pub(crate) fn table(&self) -> Option<Self> {
         (!self.header.names.is_empty()).then(|| {
             let mut table = self.clone();
@@ -442,7 +443,7 @@ impl Source {
     }
 }
 
-/// Whether `path` is a file or a folder as `format` asks.
+/// Checks that `path` is a file or a folder, as `format` requires.
 fn check_type(path: &Path, format: Format) -> Result<(), DataError> {
     let metadata = fs::metadata(path).map_err(|error| DataError::reading(path, error))?;
     let path = || path.to_owned();
@@ -462,7 +463,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Reads the next row into `row`, whose memory is used again. False at the end.
+    /// Reads the next row into `row`, reusing its memory. Returns false at the end.
     ///
     /// # Errors
     /// A file or a row that cannot be read.

@@ -1,9 +1,9 @@
 //! Divides the rows of a source into those for training, for exams and for reports.
 //!
-//! At random every class has its share in each part, and rows that become equal samples are in one part: whoever has
-//! trained on one knows the other. The same seed gives the same parts everywhere. What is for exams must be kept secret,
-//! and nothing like it may be in the training part: rows that belong together, such as pictures of one patient, are kept
-//! in one part by [`By::Group`], and what is to be foretold is kept in the future by [`By::Time`].
+//! At random, every class has its share in each part, and rows that become equal samples are in one part: a model trained on one
+//! knows the other. The same seed gives the same parts everywhere. What is for exams must be kept secret, and nothing like it may
+//! be in the training part: rows that belong together, such as pictures of one patient, are kept in one part by [`By::Group`], and
+//! what is to be predicted is kept in the future by [`By::Time`].
 
 mod columns;
 mod draw;
@@ -20,7 +20,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Pieces that text of few documents is cut into.
+/// Number of pieces that a text of few documents is cut into.
 pub const BLOCKS: u64 = 100;
 
 /// What a part of the data is for.
@@ -30,12 +30,12 @@ pub enum Use {
     Training,
     /// Sponsors score rounds on it.
     Exam,
-    /// It never scores a round, and shows what a model is worth.
+    /// It never scores a round, and shows how good a model is.
     Report,
 }
 
 impl Use {
-    /// All there are.
+    /// All uses.
     pub const ALL: [Self; 3] = [Self::Training, Self::Exam, Self::Report];
 }
 
@@ -55,7 +55,7 @@ pub enum By {
     /// At random, each class by its share, and rows that become equal samples together.
     #[default]
     Random,
-    /// At random, all rows together that have the same value in this column.
+    /// At random, keeping together all rows that have the same value in this column.
     Group(String),
     /// By the numbers or dates in this column: the latest rows are for reports, those before them for exams.
     Time(String),
@@ -77,8 +77,8 @@ pub struct Split {
 }
 
 impl By {
-    /// Bytes of memory that a row takes while it is divided, at most: numbers of it in vectors, which double when they grow,
-    /// and in maps of groups; and dates as texts.
+    /// Bytes of memory that a row takes while it is divided, at most: its numbers in vectors, which double when they grow, and in
+    /// maps of groups; and dates as texts.
     fn row_bytes(&self) -> u64 {
         match self {
             Self::Random => 32,
@@ -88,7 +88,7 @@ impl By {
 }
 
 impl Default for Split {
-    /// 15 % for exams and 5 % for reports, at random, in as much memory as there is.
+    /// 15 % for exams and 5 % for reports, at random, with as much memory as there is.
     fn default() -> Self {
         Self {
             exam_permille: 150,
@@ -106,9 +106,9 @@ pub enum SplitError {
     /// Exams and reports take all rows.
     #[error("{exam} thousandths for exams and {report} for reports leave nothing for training; together they must be below 1000")]
     NothingLeft {
-        /// For exams.
+        /// Thousandths for exams.
         exam: u32,
-        /// For reports.
+        /// Thousandths for reports.
         report: u32,
     },
     /// A part has no row.
@@ -123,7 +123,7 @@ pub enum SplitError {
         /// How rows were chosen.
         by: By,
     },
-    /// Only tables, and texts in a column of one, have columns to go by.
+    /// Only tables, and texts in a column of one, have columns to divide by.
     #[error("{} is {kind}, and has no columns to split by; split it at random", .file.display())]
     NoColumns {
         /// The first file.
@@ -137,7 +137,7 @@ pub enum SplitError {
     TooManyRows {
         /// The first file.
         file: PathBuf,
-        /// Rows that there are, or that were read so far.
+        /// Rows that there are, or that have been read so far.
         rows: u64,
         /// Bytes that they take.
         needs: u64,
@@ -152,7 +152,7 @@ pub enum SplitError {
         /// The column.
         column: String,
     },
-    /// A value is no time, or not one like the first row's.
+    /// A value is not a time, or is not written like the first row's.
     #[error("{at}, column `{column}`: `{found}` cannot be compared with the other times; use numbers in all rows, or dates in \
         all rows, such as 2026-01-31 or 2026-01-31T12:00:00")]
     NotATime {
@@ -190,12 +190,12 @@ pub enum Assignment {
 }
 
 impl Split {
-    /// Decides what each row of `source` is for. Text of fewer than 100 documents is divided in 100 blocks of equally
-    /// many characters, across documents.
+    /// Decides what each row of `source` is for. Text of fewer than 100 documents is divided into 100 blocks with equally many
+    /// characters, across documents.
     ///
-    /// At random, the parts have exactly the shares that were asked for, rounded to nearest, and so has every class,
-    /// but for two rows that each keeps for training. Rows that become equal samples, by a recipe that is learned with
-    /// `options`, are not torn, nor are groups and rows of the same time: such parts may be larger or smaller.
+    /// At random, the parts have exactly the shares that were asked for, rounded to nearest, and so has every class, except for two
+    /// rows that each class keeps for training. Rows that become equal samples, by a recipe that is learned with `options`, are not
+    /// separated, nor are groups and rows of the same time: the parts may then be larger or smaller.
     ///
     /// # Errors
     /// [`SplitError`], and a row that cannot be read.
@@ -245,7 +245,7 @@ impl Split {
         (share(self.exam_permille), share(self.report_permille))
     }
 
-    /// Where `key` stands among others.
+    /// The place of `key` in a random order.
     fn chance(&self, key: &[u8]) -> u64 {
         let hash = blake2_256(&[b"gotong split", &self.seed.to_le_bytes(), key]);
         let mut first = [0; 8];
@@ -255,8 +255,8 @@ impl Split {
 
     /// What each row is for, at random.
     fn rows(&self, source: &Source, options: &LearnOptions) -> Result<Vec<Use>, DataError> {
-        // It only tells which rows become equal samples. Where none can be learned, rows are equal if their values are;
-        // what is published is learned from the training part alone.
+        // It only tells which rows become equal samples. If none can be learned, rows are equal if their values are; the published
+        // recipe is learned from the training part alone.
         let recipe = match source.kind() {
             Kind::Table => learn(source, |_| true, options).ok(),
             _ => None,
@@ -295,8 +295,7 @@ impl Split {
         draw.uses(self)
     }
 
-    /// What each row is for, given its group: groups in random order are for exams until these have enough rows, then
-    /// for reports.
+    /// What each row is for, given its group: in random order, groups go to exams until these have enough rows, then to reports.
     pub fn groups(&self, groups: &[u64]) -> Vec<Use> {
         let (exam, report) = self.counts(groups.len() as u64);
         let mut rows: HashMap<u64, u64> = HashMap::new();
@@ -326,13 +325,13 @@ impl Split {
             .collect()
     }
 
-    /// What each row is for, given its time. Rows of one time are in one part, the later one.
+    /// What each row is for, given its time. Rows of the same time are in the same part, the later one.
     pub fn times(&self, times: &[Time]) -> Vec<Use> {
         let rows = times.len();
         let (exam, report) = self.counts(rows as u64);
         let mut order: Vec<usize> = (0..rows).collect();
         order.sort_by(|&one, &other| times[one].order(&times[other]));
-        // The place in order from which on a part of so many rows, and what follows it, begins.
+        // The place in the order at which a part with `later` rows in it and after it begins.
         let start = |later: u64| {
             let mut start = rows.saturating_sub(later as usize);
             while start > 0 && start < rows && times[order[start - 1]] == times[order[start]] {
@@ -373,7 +372,7 @@ impl Split {
         })
     }
 
-    /// Whether every part that was asked for has rows.
+    /// Checks that every part that was asked for has rows.
     fn check(&self, file: &Path, assignment: &Assignment) -> Result<(), SplitError> {
         let uses = assignment.uses();
         let asked = [
@@ -408,8 +407,8 @@ impl Assignment {
         self.uses().iter().filter(|&&of| of == part).count() as u64
     }
 
-    /// Whether a recipe may be learned from a row, counted from 0. Of text in blocks, from all rows: of its documents
-    /// none is for training alone, and a recipe of text keeps no more of it than its most frequent characters.
+    /// Whether a recipe may be learned from a row, counted from 0. For text in blocks, it may be learned from all rows: no document
+    /// is for training alone, and a recipe for text keeps no more of it than its most frequent characters.
     pub fn is_training(&self, row: u64) -> bool {
         match self {
             Self::Rows(uses) => uses.get(row as usize) == Some(&Use::Training),
@@ -445,7 +444,7 @@ impl Assignment {
                     pieces.into_iter().map(piece).collect()
                 }
                 _ => {
-                    // A file that has grown since: nobody saw these rows divided.
+                    // The file has grown since: these rows were never divided.
                     let part = self
                         .uses()
                         .get(row_number)
@@ -484,7 +483,7 @@ impl Assignment {
     }
 }
 
-/// A row's label, that of a table in column `label`.
+/// A row's label; for a table, the cell of column `label`.
 fn class(values: &Values, label: Option<usize>) -> Option<Cow<'_, str>> {
     match values {
         Values::Cells(cells) => match cells.get(label?) {

@@ -1,4 +1,4 @@
-//! Text as tokens, each a byte of a record.
+//! Text as tokens, each one byte of a record.
 
 use crate::{Labelled, RecipeError};
 
@@ -11,16 +11,16 @@ pub(crate) const MAX_TOKENS: usize = 256;
 pub struct UnknownCharacter {
     /// The first such character.
     pub character: char,
-    /// All that the vocabulary has.
+    /// All the characters that the vocabulary has.
     pub characters: String,
 }
 
-/// Makes tokens of text, and text of tokens.
+/// Turns text into tokens, and tokens into text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tokenizer {
-    /// The characters, or none where a token is a byte.
+    /// The characters, or none if a token is a byte.
     alphabet: Option<Alphabet>,
-    /// Of each token, the numbers of its characters, or its bytes.
+    /// For each token, the numbers of its characters, or its bytes.
     tokens: Vec<Vec<u8>>,
     /// The pairs that make the last tokens, one each.
     pairs: Vec<(u8, u8)>,
@@ -32,7 +32,7 @@ impl Tokenizer {
     /// A token for every one of the `characters`, in their order.
     ///
     /// # Errors
-    /// No character, more than 256, or one twice.
+    /// No character, more than 256, or the same one twice.
     pub fn characters(characters: &str) -> Result<Self, RecipeError> {
         let alphabet = Alphabet::new(characters)?;
         Ok(Self {
@@ -43,7 +43,7 @@ impl Tokenizer {
         })
     }
 
-    /// A token a byte.
+    /// One token per byte.
     pub fn bytes() -> Self {
         Self {
             alphabet: None,
@@ -53,12 +53,11 @@ impl Tokenizer {
         }
     }
 
-    /// Byte-pair encoding (Sennrich, Haddow, Birch, arXiv:1508.07909) in these tokens: first single
-    /// characters, and then pairs of earlier tokens. Of the pairs in a text, that with the lowest number
-    /// is joined first.
+    /// Byte-pair encoding (Sennrich, Haddow, Birch, arXiv:1508.07909) with these tokens: first single characters, and then pairs of
+    /// earlier tokens. Among the pairs in a text, the one with the lowest number is joined first.
     ///
     /// # Errors
-    /// No token, more than 256, one twice, or one that is no pair of earlier ones.
+    /// No token, more than 256, the same one twice, or one that is not a pair of earlier ones.
     pub fn byte_pairs(tokens: &[String]) -> Result<Self, RecipeError> {
         if tokens.len() > MAX_TOKENS {
             return Err(RecipeError::Tokens(tokens.len()));
@@ -80,7 +79,7 @@ impl Tokenizer {
     /// The same, but with `character` for every unknown one.
     ///
     /// # Errors
-    /// A character that is unknown itself.
+    /// A character that is itself unknown.
     pub fn with_unknown(mut self, character: char) -> Result<Self, RecipeError> {
         let alphabet = self.alphabet.as_ref();
         let number = alphabet.and_then(|alphabet| alphabet.number(character));
@@ -128,8 +127,7 @@ impl Tokenizer {
                 characters: alphabet.characters.iter().collect(),
             })?);
         }
-        // A pair makes a token with a number above its own two, so that joining the pairs in their order
-        // once each leaves none.
+        // A pair makes a token with a number above its own two, so joining each pair once, in their order, leaves none.
         let mut there = [false; MAX_TOKENS];
         for token in &tokens[start..] {
             there[usize::from(*token)] = true;
@@ -145,7 +143,7 @@ impl Tokenizer {
         Ok(())
     }
 
-    /// The text of `tokens`. Bytes that are no token are left out; bytes that are no UTF-8 become U+FFFD.
+    /// The text of `tokens`. Bytes that are not tokens are left out; bytes that are not UTF-8 become U+FFFD.
     pub fn decode(&self, tokens: &[u8]) -> String {
         match &self.alphabet {
             None => String::from_utf8_lossy(tokens).into_owned(),
@@ -169,7 +167,7 @@ impl Tokenizer {
         }
     }
 
-    /// How many characters of `samples` are predicted: all but those of each sample's first token, and its label's.
+    /// How many characters of `samples` are predicted: those of each sample's tokens except the first, and those of its label.
     pub fn characters_of(&self, samples: &Labelled) -> usize {
         let texts = samples.pixels.chunks_exact(samples.inputs.max(1));
         let predicted = texts.zip(&samples.labels).map(|(tokens, label)| {
@@ -178,14 +176,14 @@ impl Tokenizer {
         predicted.sum()
     }
 
-    /// What losses of `samples`, in Q16 bits, are in bits a character: a sample's loss is that of all
-    /// its tokens but the first, and of its label.
+    /// Losses of `samples`, given in Q16 bits, in bits per character: a sample's loss covers all its tokens except the first, and
+    /// its label.
     pub fn bits_per_character(&self, losses: &[u32], samples: &Labelled) -> f64 {
         let bits: f64 = losses.iter().map(|loss| f64::from(*loss) / 65_536.0).sum();
         bits / self.characters_of(samples).max(1) as f64
     }
 
-    /// The numbers of a token's characters; of a byte that is no token, none.
+    /// The numbers of a token's characters; empty for a byte that is not a token.
     fn numbers_of(&self, token: u8) -> &[u8] {
         let numbers = self.tokens.get(usize::from(token));
         numbers.map(Vec::as_slice).unwrap_or_default()
@@ -198,7 +196,7 @@ struct Alphabet {
     characters: Vec<char>,
     /// Sorted by character.
     numbers: Vec<(char, u8)>,
-    /// The numbers of ASCII characters, which most texts have most.
+    /// The numbers of ASCII characters, which are the most frequent in most texts.
     ascii: [Option<u8>; 128],
 }
 
@@ -242,8 +240,8 @@ impl Alphabet {
     }
 }
 
-/// Replaces every pair in `text` from `start`, first to last, by one token: of three equal tokens in a
-/// row the first two are a pair.
+/// Replaces every pair in `text` from `start`, first to last, by one token: in three equal tokens in a row, the first two are a
+/// pair.
 pub(crate) fn join(text: &mut Vec<u8>, start: usize, (left, right): (u8, u8), joined: u8) {
     let (mut from, mut to, mut next) = (start, start, start);
     // What lies between pairs is moved at once.

@@ -1,4 +1,4 @@
-//! Files for users, written as a whole or not at all: whoever opens one finds the old content or the new.
+//! Files for users, written completely or not at all: a program that opens one finds either the old content or the new.
 
 use std::{
     fs::File,
@@ -6,18 +6,18 @@ use std::{
     path::Path,
 };
 
-/// Replaces the file at `path` with what `write` writes: it goes to another file of the same folder, which takes the name
-/// in the end. If `write` fails, nothing is left of it.
+/// Replaces the file at `path` with what `write` writes: it goes to another file in the same folder, which is finally renamed. If
+/// `write` fails, nothing is left of it.
 ///
 /// # Errors
-/// What `write` says, and a folder that cannot be written to.
+/// Any error of `write`, and a folder that cannot be written to.
 pub fn write_whole<T, E: From<io::Error>>(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&File>) -> Result<T, E>,
 ) -> Result<T, E> {
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
     let mut builder = tempfile::Builder::new();
-    // As any other program writes one: what the umask leaves of it.
+    // The permissions are those of any other program's file: what the umask leaves.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;

@@ -17,7 +17,7 @@ pub enum Backend {
     /// All cores of the processor.
     #[default]
     Cpu,
-    /// A device, as long as it is not found wrong, and then the processor.
+    /// A device until it is found wrong, and from then on the processor.
     Device(CheckedDevice),
 }
 
@@ -30,7 +30,7 @@ impl Backend {
         }
     }
 
-    /// The same backend, which gives up `turn` while it waits for a device.
+    /// The same backend, but it gives up `turn` while it waits for a device.
     fn in_turns(self, turn: &Turn) -> Self {
         match self {
             Self::Cpu => Self::Cpu,
@@ -71,7 +71,7 @@ impl Differentiator for Backend {
     }
 }
 
-/// Tells an evaluation that nobody waits for it any more.
+/// Tells an evaluation that nobody is waiting for it any more.
 #[derive(Clone, Debug, Default)]
 pub struct Halt(Arc<AtomicBool>);
 
@@ -87,8 +87,8 @@ impl Halt {
     }
 }
 
-/// Held by the one evaluation of this process that has the turn. Whoever has waited for long is next, where a mutex of the standard
-/// library may give the turn to the same one again and again.
+/// Held by the one evaluation in this process that has the turn. An evaluation that has waited for long is next, whereas a mutex of
+/// the standard library may give the turn to the same one again and again.
 static PROCESSOR: async_lock::Mutex<()> = async_lock::Mutex::new(());
 /// How long to keep the turn: long enough for all models of a light round.
 const KEPT: Duration = Duration::from_secs(10);
@@ -110,7 +110,7 @@ impl Held {
     }
 }
 
-/// The turn of one evaluation to use the processor, which it has or has not. Clones are of the same evaluation.
+/// One evaluation's turn on the processor, which it may or may not have. Clones belong to the same evaluation.
 #[derive(Clone, Debug)]
 pub(super) struct Turn {
     kept: Duration,
@@ -129,22 +129,23 @@ impl Turn {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the turn, unless the evaluation has it, and has not had it for long. Blocks, and so is for threads that may.
+    /// Waits for the turn, unless the evaluation already has it and has not had it for long. Blocks, so only call it on a thread
+    /// that may block.
     pub fn take(&self) {
         let mut held = self.held();
         held.take_if(|held| held.since.elapsed() >= self.kept);
         held.get_or_insert_with(Held::wait);
     }
 
-    /// Others may evaluate.
+    /// Gives up the turn, so that others may evaluate.
     pub fn let_go(&self) {
         *self.held() = None;
     }
 }
 
-/// A backend that evaluations share. They take turns, of some seconds or of one model, so that a round that takes hours
-/// holds up a light one by no more than one of its models. It halts between two models. A gradient takes a turn as a
-/// model's losses do. Who waits for a device has no turn.
+/// A backend that evaluations share. They take turns, of some seconds or of one model, so that a round that takes hours holds up a
+/// light one by no more than one of its models. It halts between two models. A gradient takes a turn as a model's losses do. An
+/// evaluation that waits for a device has no turn.
 #[derive(Debug)]
 pub struct Shared<E> {
     evaluator: E,
@@ -164,7 +165,7 @@ impl<E> Shared<E> {
 }
 
 impl Shared<Backend> {
-    /// Evaluates by `backend`, in turn with all others of this process but while it waits for a device, until `halt` is told.
+    /// Evaluates by `backend`, in turn with all others of this process except while it waits for a device, until `halt` is told.
     pub fn backend(backend: Backend, halt: Halt) -> Self {
         let turn = Turn::new();
         Self {
@@ -176,7 +177,7 @@ impl Shared<Backend> {
 }
 
 impl<E> Shared<E> {
-    /// The evaluator, once it has its turn. Blocks, and so is for threads that may.
+    /// The evaluator, once it has its turn. Blocks, so only call it on a thread that may block.
     fn in_turn(&mut self) -> Result<&mut E, EvalError> {
         self.turn.take();
         if self.halt.is_told() {
@@ -222,7 +223,7 @@ mod tests {
         thread::{spawn, yield_now},
     };
 
-    /// Counts what it is asked for.
+    /// Counts its calls.
     #[derive(Clone, Debug, Default)]
     struct Counting(Arc<AtomicUsize>);
 
@@ -232,7 +233,7 @@ mod tests {
         }
     }
 
-    /// Evaluates and differentiates so many models, each in two turns of its own.
+    /// Evaluates and differentiates `models` models, each in two turns of its own.
     fn evaluate(evaluator: &Counting, halt: &Halt, models: usize) -> Result<(), EvalError> {
         let mut shared = Shared::new(After(evaluator.clone()), halt.clone());
         shared.turn.kept = Duration::ZERO;

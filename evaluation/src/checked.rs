@@ -1,10 +1,10 @@
 //! A device whose answers are checked before anybody relies on them.
 //!
-//! A self-test at the start says nothing of what a device does hours later. So the device computes everything twice, the
-//! second time with other samples in the same places: losses in another order, and a gradient as the sum of the gradients of
-//! two parts. A word that is flipped in either is noticed, wherever it is, unless both are wrong in the same way. That is what
-//! a device does that computes wrongly and not by chance: the processor looks for it, in a few samples of every model and in
-//! one gradient of every stage. Which ones, nobody knows before. How long that takes the processor says how long the device may
+//! A self-test at the start says nothing about what a device does hours later. So the device computes everything twice, the second
+//! time with other samples in the same places: losses in another order, and a gradient as the sum of the gradients of two parts. A
+//! word that is flipped in either is noticed, wherever it is, unless both are wrong in the same way. A device that is wrong
+//! systematically, not by chance, does that: the processor looks for it in a few samples of every model and in one gradient of
+//! every stage, and nobody knows beforehand which ones. The time that this takes the processor determines how long the device may
 //! take: one that hangs is given up. While it is waited for, others have their turn on the processor.
 
 use super::{
@@ -34,7 +34,7 @@ use std::{
 
 /// What evaluates on a device.
 pub trait DeviceEvaluator: Evaluator + Differentiator + Debug + Send {
-    /// From now on has about half as many samples on the device at once: it may have too little memory.
+    /// From now on, put about half as many samples on the device at once: it may have too little memory.
     fn take_fewer(&mut self);
 }
 
@@ -54,9 +54,9 @@ pub struct CheckedDevice {
     is_wrong: Arc<AtomicBool>,
     /// The time between the first failure and the second try.
     pause: Duration,
-    /// How long to wait for an answer at least.
+    /// The minimum time to wait for an answer.
     patience: Duration,
-    /// The turn on the processor of whoever asks, if it takes turns with others.
+    /// The caller's turn on the processor, if it takes turns with others.
     turn: Option<Turn>,
     /// Where to record that the device was found wrong.
     record: Option<Arc<dyn DistrustRecord>>,
@@ -65,34 +65,34 @@ pub struct CheckedDevice {
 #[derive(Debug)]
 struct Device {
     thread: DeviceThread,
-    /// Until when it is left alone, because it failed again and again.
+    /// The time until which the device is left alone, because it failed again and again.
     rests_until: Option<Instant>,
 }
 
 /// How a device was found wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
-    /// Losses, from one order of samples to another.
+    /// Losses that differ between two orders of the samples.
     #[error("the same samples in another order have different losses")]
     Order,
-    /// A gradient and its parts.
+    /// A gradient that is not the sum of its parts.
     #[error("a gradient is not the sum of its parts' gradients")]
     Parts,
-    /// Losses of a few samples.
+    /// Losses of a few samples, which the processor checked.
     #[error("the processor computes different losses")]
     Losses,
-    /// A gradient.
+    /// A gradient that the processor checked.
     #[error("the processor computes a different gradient")]
     Gradient,
     /// The table of a round.
     #[error("the processor computes a different table")]
     Table,
-    /// Nothing, for long.
+    /// No answer for a long time.
     #[error("it does not answer, although the processor would have done so long ago")]
     Silence,
 }
 
-/// Why there is no answer.
+/// Why the device gave no usable answer.
 enum Fault {
     /// It is wrong.
     Wrong(Mismatch),
@@ -106,15 +106,15 @@ impl From<EvalError> for Fault {
     }
 }
 
-/// Samples of a model whose losses the processor computes, too.
+/// Samples of a model whose losses the processor also computes.
 const SPOT: usize = 16;
-/// How often a device is asked that fails.
+/// How often a failing device is asked.
 const ATTEMPTS: u32 = 4;
-/// How long it is then left alone.
+/// How long it is left alone after that.
 const REST: Duration = Duration::from_secs(600);
-/// A device that takes so many times as long as all cores of the processor is of no use, or hangs.
+/// A device that takes this many times as long as all cores of the processor is of no use, or hangs.
 const TOO_SLOW: u32 = 10;
-/// How long to wait for an answer at least: a driver compiles its kernels when they are needed first.
+/// The minimum time to wait for an answer: a driver compiles its kernels when they are first needed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl CheckedDevice {
@@ -142,7 +142,7 @@ impl CheckedDevice {
         }
     }
 
-    /// The same device, for an evaluation that lets its turn on the processor go while it waits for an answer.
+    /// The same device, for an evaluation that gives up its turn on the processor while it waits for an answer.
     pub(super) fn in_turns(self, turn: Turn) -> Self {
         Self {
             turn: Some(turn),
@@ -150,7 +150,7 @@ impl CheckedDevice {
         }
     }
 
-    /// The processor, in turn.
+    /// The processor, used in turn.
     fn processor(&self) -> FastCpu {
         if let Some(turn) = &self.turn {
             turn.take();
@@ -184,17 +184,17 @@ impl CheckedDevice {
         }
     }
 
-    /// What the device answers. If it fails it is asked again after a pause, then with fewer samples at once; none if that
-    /// does not help either, and then it is left alone for a while.
+    /// The device's answer. If the device fails, it is asked again after a pause, and then with fewer samples at once. None if that
+    /// does not help either; then it is left alone for a while.
     ///
     /// # Errors
-    /// That it is wrong, or has not answered within `limit`.
+    /// The device is wrong, or has not answered within `limit`.
     fn ask<T: Send + 'static>(
         &self,
         limit: Duration,
         question: impl Fn(&mut dyn DeviceEvaluator) -> Result<T, Fault> + Send + Sync + 'static,
     ) -> Result<Option<T>, EvalError> {
-        // Who has the device may wait long for it.
+        // The device may take long to answer.
         if let Some(turn) = &self.turn {
             turn.let_go();
         }
@@ -208,7 +208,7 @@ impl CheckedDevice {
         let question = Arc::new(question);
         for attempt in 1..=ATTEMPTS {
             if !self.is_trusted() {
-                // While this waited for its turn.
+                // The device was given up while this waited for its turn.
                 return Err(EvalError::Device("the program gave up on it".into()));
             }
             let (asked, has_fewer) = (question.clone(), attempt > 2);
@@ -249,7 +249,7 @@ impl CheckedDevice {
         EvalError::Device(why.to_string())
     }
 
-    /// Longest wait for the device to do `all`, where the processor took `took` for what was `done`.
+    /// Longest wait for the device to do `all`, given that the processor took `took` for what was `done`.
     fn limit(&self, took: Duration, done: Work, all: Work) -> Duration {
         let whole = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         // What one thread would take.
@@ -348,7 +348,7 @@ impl Differentiator for CheckedDevice {
     }
 }
 
-/// What a device evaluates. It is shared with its thread, which may outlive who asks.
+/// What a device evaluates. It is shared with the device's thread, which may outlive the caller.
 #[derive(Clone)]
 struct Model {
     graph: Arc<Graph>,
@@ -395,8 +395,8 @@ fn checked_losses(
     }
 }
 
-/// The gradient of all samples that a device gives, if it is the sum of those of two parts. They are computed apart, so that the
-/// weights come to the device three times.
+/// The gradient of all samples as a device gives it, if it is the sum of the gradients of two parts. They are computed separately,
+/// so the weights are sent to the device three times.
 fn checked_gradient(
     device: &mut dyn DeviceEvaluator,
     model: &Model,
@@ -417,7 +417,7 @@ fn checked_gradient(
     }
 }
 
-/// So many numbers in an order that begins anywhere but at 0: each has another place.
+/// The numbers below `count`, in an order that begins anywhere but at 0: each number changes its place.
 fn turned(count: usize, random: &mut StdRng) -> Vec<u32> {
     let mut order: Vec<u32> = (0..count as u32).collect();
     if count > 1 {
@@ -426,7 +426,7 @@ fn turned(count: usize, random: &mut StdRng) -> Vec<u32> {
     order
 }
 
-/// Those of these numbers.
+/// The losses with these numbers.
 fn picked(losses: &[u32], numbers: &[u32]) -> Vec<u32> {
     let picked = numbers.iter().map(|at| losses.get(*at as usize).copied());
     picked.flatten().collect()

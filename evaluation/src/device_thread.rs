@@ -1,5 +1,5 @@
-//! A device on a thread of its own. A driver may hang for ever, and nothing can end its thread: whoever waits for an answer
-//! waits so long and no longer, and leaves the thread behind.
+//! A device on a thread of its own. A driver may hang for ever, and nothing can end its thread: so a caller waits for an answer
+//! only up to a limit, and then leaves the thread behind.
 
 use super::DeviceEvaluator;
 use std::{
@@ -43,7 +43,7 @@ impl DeviceThread {
         Self { questions }
     }
 
-    /// What the device answers within `limit`.
+    /// The device's answer, within `limit`.
     pub fn ask<T: Send + 'static>(
         &self,
         limit: Duration,
@@ -51,7 +51,7 @@ impl DeviceThread {
     ) -> Result<T, NoAnswer> {
         let (tell, told) = channel();
         let question: Question = Box::new(move |device| {
-            // Nobody waits any more if it is late.
+            // If it is late, nobody is waiting any more.
             let _ = tell.send(question(device));
         });
         self.questions.send(question).map_err(|_| NoAnswer::Gone)?;

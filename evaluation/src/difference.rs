@@ -1,4 +1,4 @@
-//! Where two share tables differ first.
+//! The first difference between two share tables.
 
 use gotong_protocol::{Hash, TableSummary};
 use gotong_scoring::{
@@ -7,7 +7,7 @@ use gotong_scoring::{
 };
 use std::fmt;
 
-/// The first thing in which two tables differ, as far as their summaries tell.
+/// The first difference between two tables, as far as their summaries tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// What differs, in words.
@@ -19,7 +19,7 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Between two values of the same thing.
+    /// The difference between two values of the same thing.
     pub fn of(
         what: impl Into<String>,
         ours: impl fmt::Display,
@@ -29,7 +29,7 @@ impl Difference {
         (ours != theirs).then_some(Self { what, ours, theirs })
     }
 
-    /// Between two tables: what others follow from comes first.
+    /// The difference between two tables: values that others follow from come first.
     pub fn between(ours: &TableSummary, theirs: &TableSummary) -> Option<Self> {
         let mut passes = (0u8..).zip(ours.passes.iter().zip(theirs.passes.iter()));
         passes

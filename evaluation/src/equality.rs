@@ -50,7 +50,7 @@ fn graphs() -> impl Strategy<Value = Graph> {
     })
 }
 
-/// Random masters, with extremes more often than chance has them.
+/// Random masters, with extremes more often than by chance.
 fn masters(count: usize) -> impl Strategy<Value = Vec<i16>> {
     let master = prop_oneof![
         4 => -MASTER_BOUND..=MASTER_BOUND,
@@ -81,7 +81,7 @@ fn cases(
     })
 }
 
-/// Every word, logits, losses and predictions of all evaluators.
+/// Compares every word, logits, losses and predictions of all evaluators.
 fn all_equal(graph: &Graph, weights: &[i16], samples: &Samples) -> Result<(), TestCaseError> {
     let mut burn = BurnEvaluator::new(&Device::flex());
     let expected = Reference.tensors(graph, weights, samples).unwrap();
@@ -132,7 +132,7 @@ fn what_does_not_fit_is_refused_by_all() {
     }
 }
 
-/// Graphs of transformers of every shape that is small.
+/// Graphs of transformers of every small shape.
 fn transformers() -> impl Strategy<Value = Graph> {
     let shape = (2u32..=9, 2u32..=11, 1u32..=3, 1u32..=9, 1u32..=40);
     (shape, 0u32..=2, any::<bool>()).prop_map(|(shape, layers, tied)| {
@@ -150,7 +150,7 @@ fn transformers() -> impl Strategy<Value = Graph> {
     })
 }
 
-/// With weights and with records of tokens.
+/// Graphs with weights and records of tokens.
 fn language_cases() -> impl Strategy<Value = (Graph, Vec<i16>, Samples)> {
     transformers().prop_flat_map(|graph| {
         let (inputs, vocab) = (graph.inputs, graph.classes());

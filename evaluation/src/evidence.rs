@@ -1,5 +1,5 @@
-//! Evidence of one step of a share table: what leads from the table to the step, and what the step
-//! was made of. It is checked with the referee's own rules, without a model, a data set or a chain.
+//! Evidence about one step of a share table: what leads from the table to the step, and what the step was made of. It is checked
+//! with the referee's own rules, without a model, a data set or a chain.
 
 use super::StepName;
 use codec::{Decode, DecodeAll, Encode};
@@ -16,18 +16,18 @@ use gotong_scoring::{
     GraphError,
 };
 
-/// Evidence of one step.
+/// Evidence about one step.
 ///
-/// The root of a table fixes its summary, and with it the rows, gradients, weights and losses. What they are made of
-/// (products, terms, traces) is not fixed by it, but by whoever shows it: an attester in a dispute,
-/// which the chain knows, or whoever made the evidence of a table of its own.
+/// The root of a table fixes its summary, and with it the rows, gradients, weights and losses. What they are made of (products,
+/// terms, traces) is not fixed by it, but by the party that shows it: an attester in a dispute, which the chain knows, or a party
+/// that made the evidence about its own table.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Evidence {
     /// The task of the table.
     pub task: TaskId,
     /// The round of that task.
     pub round: RoundId,
-    /// The dispute in which it was shown; none if it was made by somebody for their own table.
+    /// The dispute in which it was shown; none if a party made it about its own table.
     pub dispute: Option<DisputeId>,
     /// What the chain knows of the round.
     pub facts: RoundFacts,
@@ -37,16 +37,16 @@ pub struct Evidence {
     pub statement: Statement,
     /// What is doubted first.
     pub accusation: Accusation,
-    /// What leads on to the step: the answers, and of each the part that is doubted next.
+    /// What leads to the step: the answers, and for each the part that is doubted next.
     pub path: Vec<(Answer, Pick)>,
     /// What the step was made of.
     pub answer: Answer,
 }
 
-/// Why there is no evidence of a step, or why it is worth nothing.
+/// Why there is no evidence about a step, or why it is worth nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EvidenceError {
-    /// The table ends before the step; named is the last step on the way.
+    /// The table ends before the step; the last step on the way is named.
     #[error("the table has no such step: nothing leads on from {0}")]
     NoSuchStep(String),
     /// The referee refuses a move.
@@ -68,7 +68,7 @@ pub enum EvidenceError {
     OtherStep {
         /// The step that they lead to.
         found: String,
-        /// The step that the evidence is said to be of.
+        /// The step that the evidence claims to be about.
         claimed: String,
     },
     /// The moves of a dispute end before its last step.
@@ -94,11 +94,11 @@ pub enum EvidenceError {
 /// What evidence shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// The step is what its inputs make, and they are what the chain has the roots of.
+    /// The step is what its inputs make, and the chain has the roots of these inputs.
     Right,
     /// The step is not what its inputs make.
     Wrong(Step),
-    /// The step is what its parts make, which can be gone into further.
+    /// The step is what its parts make, and these can be examined further.
     RightIfParts,
 }
 
@@ -116,7 +116,7 @@ const VERSION: u8 = 4;
 const SEAL_BYTES: usize = 32;
 
 impl Evidence {
-    /// Evidence that `player` gives of a step of the table that it stands for.
+    /// Evidence that `player` gives about a step of the table that it defends.
     pub fn walk(
         (task, round): (TaskId, RoundId),
         player: &mut Player,
@@ -157,8 +157,8 @@ impl Evidence {
         }
     }
 
-    /// Evidence of the step that decided a dispute, from its moves in their order. What the referee
-    /// refuses is passed over, as it was when it was tried.
+    /// Evidence about the step that decided a dispute, from its moves in order. Moves that the referee refuses are skipped, as they
+    /// were when they were made.
     pub fn replay(
         (task, round, dispute): (TaskId, RoundId, DisputeId),
         facts: RoundFacts,
@@ -202,7 +202,7 @@ impl Evidence {
         Err(EvidenceError::Undecided(name(&trial)))
     }
 
-    /// What the evidence shows of the table with the root [`Self::table_root`].
+    /// What the evidence shows about the table with the root [`Self::table_root`].
     pub fn check(&self) -> Result<Finding, EvidenceError> {
         let (facts, table) = (&self.facts, &self.table);
         facts.graph.validate()?;
@@ -239,8 +239,8 @@ impl Evidence {
         }
     }
 
-    /// Whether the table's root fixes all that decides the step. If it does not, a wrong step is that
-    /// of whoever showed it, and of nobody else who stands for the table.
+    /// Whether the table's root fixes everything that decides the step. If it does not, a wrong step is the fault of the party that
+    /// showed it, and of nobody else who attested the table.
     pub fn is_bound(&self) -> bool {
         matches!(self.statement, Statement::Row { .. } | Statement::Losses(_))
     }
@@ -257,7 +257,7 @@ impl Evidence {
         bytes
     }
 
-    /// Reads what [`Self::to_bytes`] gave.
+    /// Reads what [`Self::to_bytes`] returned.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, EvidenceError> {
         let (body, sealed) = bytes
             .split_last_chunk::<SEAL_BYTES>()

@@ -1,4 +1,4 @@
-//! An evaluator that goes wrong after a while, for drills: whoever relies on it has to notice.
+//! An evaluator that goes wrong after a while, for drills: code that relies on it has to notice.
 
 use super::DeviceEvaluator;
 use gotong_scoring::{gradient::Differentiator, EvalError, Evaluator, Graph, Samples};
@@ -7,7 +7,7 @@ use std::{
     ops::{BitXorAssign, Range},
 };
 
-/// Right, but for one bit of one word in the answers to some of its calls.
+/// Right, except for one bit of one word in the answers to some of its calls.
 #[derive(Debug)]
 pub struct Flipping<E> {
     evaluator: E,
@@ -15,7 +15,7 @@ pub struct Flipping<E> {
     calls: usize,
     /// The calls whose answers are wrong, counted from 0.
     wrong: Range<usize>,
-    /// Which word is wrong in the answer to a call of this number, counted around.
+    /// Which word is wrong in the answer to the call with this number, counted modulo the number of words.
     place: fn(usize) -> usize,
 }
 
@@ -23,8 +23,8 @@ pub struct Flipping<E> {
 const BIT: u8 = 1 << 3;
 
 impl<E> Flipping<E> {
-    /// Answers as `evaluator`, but for a word in the answers to the calls `wrong`: at the `place` that belongs to the number of
-    /// the call.
+    /// Answers like `evaluator`, except for one word in the answers to the calls `wrong`: the one that `place` gives for the number
+    /// of the call.
     pub fn new(evaluator: E, wrong: Range<usize>, place: fn(usize) -> usize) -> Self {
         Self {
             evaluator,
@@ -34,7 +34,7 @@ impl<E> Flipping<E> {
         }
     }
 
-    /// Counts a call. Gives the place of the wrong word in its answer, if it has one.
+    /// Counts a call. Returns the place of the wrong word in its answer, if there is one.
     fn wrong_place(&mut self) -> Option<usize> {
         let call = self.calls;
         self.calls += 1;
@@ -42,7 +42,7 @@ impl<E> Flipping<E> {
     }
 }
 
-/// Flips a bit of the word at `place`, counted around.
+/// Flips a bit of the word at `place`, counted modulo the number of words.
 fn flip<T: BitXorAssign + From<u8>>(words: &mut [T], place: usize) {
     let at = place.checked_rem(words.len());
     if let Some(word) = at.and_then(|at| words.get_mut(at)) {
@@ -75,7 +75,7 @@ impl<E: Differentiator> Differentiator for Flipping<E> {
         groups: &[Range<usize>],
         see: &mut dyn FnMut(usize, &[i64]),
     ) -> Result<(), EvalError> {
-        // Of the first group.
+        // The wrong word is in the first group.
         let mut place = self.wrong_place();
         let mut see_flipped = |group: usize, gradient: &[i64]| match place.take() {
             None => see(group, gradient),

@@ -47,8 +47,8 @@ const SAMPLES_TRIED: u32 = 4;
 const STAGES_TRIED: u32 = 6;
 
 impl LieKind {
-    /// A liar, made of an honest party, and its lie. A round that has no such lie, because nothing was merged, has
-    /// another one; none if it has no lie at all that the chain would take. `records` are the round's samples.
+    /// A liar, made from an honest party, and its lie. If no such lie is possible in the round, because nothing was merged, it
+    /// tells another one; none if there is no lie at all that the chain would accept. `records` are the round's samples.
     pub fn player(
         self,
         honest: &Player,
@@ -73,7 +73,7 @@ impl LieKind {
             None => Model::Midpoint(0),
         };
         let samples = 0..facts.samples.min(SAMPLES_TRIED);
-        // The last bias: it is in every loss.
+        // The last bias: every loss depends on it.
         let position = (facts.graph.parameters() as u32).saturating_sub(1);
         match self {
             Self::Loss => samples
@@ -119,7 +119,7 @@ impl LieKind {
     }
 }
 
-/// A weight of a model is wrong, in either direction: one of them stays a weight.
+/// A weight of a model is wrong, in either direction: in one of them it stays a valid weight.
 fn weight_lies(honest: &Player, of: Model) -> Vec<Lie> {
     let position = (honest.facts().graph.parameters() as u32).saturating_sub(1);
     [WEIGHT_OFF, -WEIGHT_OFF]
@@ -150,15 +150,14 @@ fn wrong_logit(facts: &RoundFacts, records: &[u8], sample: u32) -> Option<Lie> {
         of: Side::Merged,
         sample,
         op,
-        // Of the last token, if there are tokens.
+        // The logit of the last token, if there are tokens.
         at: ((head.tokens - 1) * head.width + u32::from(label) + 1) * steps - 1,
         by: -LOGIT_OFF,
         carries: true,
     })
 }
 
-/// A word of one of the first stages of the backward pass is wrong: that of the last class, whose bias is the last
-/// parameter.
+/// A word of one of the first stages of the backward pass is wrong: the word of the last class, whose bias is the last parameter.
 fn wrong_adjoints(facts: &RoundFacts, stage: Stage, position: u32) -> Vec<Lie> {
     let group = facts.group(stage, 0).unwrap_or_default();
     let Some(sample) = group.first().copied() else {
@@ -196,7 +195,7 @@ mod tests {
     /// How a dispute ended.
     #[derive(Debug)]
     enum End {
-        /// The accused had no answer that the referee takes.
+        /// The accused had no answer that the referee accepts.
         Unanswered,
         /// The challenger had nothing to pick.
         Abandoned,

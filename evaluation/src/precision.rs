@@ -1,9 +1,9 @@
 //! Whether a device multiplies matrices in whole f32.
 //!
-//! A GPU may have matrix units that round their operands to fewer bits: TF32 keeps 11 of 24. Burn
-//! takes such units where its compiler knows them (CUDA), and not where it does not (WGSL), and no
-//! setting says so. Int8 operands survive TF32, and only an attention's shares have more bits, so the
-//! self-test's models may not notice. Others may round the sums, of which only the largest show it.
+//! A GPU may have matrix units that round their operands to fewer bits: TF32 keeps 11 of 24. Burn uses such units where its
+//! compiler knows them (CUDA), and not where it does not (WGSL), and no setting controls that. Int8 operands survive TF32, and only
+//! an attention's shares have more bits, so the self-test's models may not notice. Other units may round the sums, and only the
+//! largest sums show it.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use gotong_panics::caught;
@@ -20,7 +20,7 @@ pub enum Imprecise {
     Rounded {
         /// Sums that are not exact.
         wrong: usize,
-        /// Sums that were looked at.
+        /// Sums that were checked.
         words: usize,
     },
     /// It could not multiply.
@@ -30,10 +30,9 @@ pub enum Imprecise {
     Device(String),
 }
 
-/// What is multiplied in tensors of so many dimensions.
+/// What is multiplied in tensors of `D` dimensions.
 struct Products<const D: usize> {
-    /// `[rows, inner] x [inner, columns]`: some that matrix units like, some that fill no tile, one
-    /// row, one column, short sums.
+    /// `[rows, inner] x [inner, columns]`: some that suit matrix units, some that fill no tile, one row, one column, short sums.
     shapes: &'static [[usize; 3]],
     /// The dimensions before these two, in which all matrices differ.
     batches: &'static [usize],
@@ -41,7 +40,7 @@ struct Products<const D: usize> {
     layouts: [[Layout; 2]; 3],
 }
 
-/// What makes an operand that lies whole and in order in memory the view that is multiplied.
+/// What turns an operand that lies whole and in order in memory into the view that is multiplied.
 #[derive(Clone, Copy)]
 struct Layout {
     /// Dimensions to swap, one pair after another.
@@ -63,7 +62,7 @@ const fn cut(swaps: &'static [[usize; 2]]) -> Layout {
     }
 }
 
-/// As a linear op has them.
+/// Products as a linear op has them.
 const MATRICES: Products<2> = Products {
     shapes: &[
         [64, 1024, 64],
@@ -84,7 +83,7 @@ const MATRICES: Products<2> = Products {
     ],
 };
 
-/// As an attention has them: of samples and heads, queries and keys, or shares and values.
+/// Products as an attention has them: for every sample and head, queries with keys, or shares with values.
 const BATCHES: Products<4> = Products {
     shapes: &[
         [64, 1024, 64],
@@ -103,7 +102,7 @@ const BATCHES: Products<4> = Products {
     ],
 };
 
-/// As the gradient of a linear op's weights has them: of samples, adjoints by outputs and activations by inputs.
+/// Products as the gradient of a linear op's weights has them: for every sample, adjoints by outputs with activations by inputs.
 const GRADIENTS: Products<3> = Products {
     shapes: &[
         [64, 1024, 64],
@@ -120,18 +119,17 @@ const GRADIENTS: Products<3> = Products {
     ],
 };
 
-/// Multiplies integers whose every sum is below 2^24, so that f32 holds it exactly: of 13 bits and of
-/// 2, either on either side; and of one sign, whose sums need all 24 bits. They lie in memory as the
-/// evaluator's do.
+/// Multiplies integers whose sums are all below 2^24, so that f32 holds them exactly: integers of 13 bits with integers of 2,
+/// either way round; and integers of one sign, whose sums need all 24 bits. They lie in memory as the evaluator's do.
 ///
-/// A gradient needs no wider sums. It multiplies halves of adjoints, which have 8 bits, with weights, activations
-/// and shares, as an evaluation does: their sums are at most 2^24.
+/// A gradient needs no wider sums. It multiplies halves of adjoints, which have 8 bits, with weights, activations and shares, as an
+/// evaluation does: the sums are at most 2^24.
 ///
 /// # Errors
 /// [`Imprecise`] when a sum is not exact, or the device fails.
 pub fn check_precision(device: &Device) -> Result<(), Imprecise> {
     check(device, &MATRICES, Tensor::matmul)?;
-    // A backend may have other kernels for batches, as attention needs them.
+    // A backend may have other kernels for batches, which attention needs.
     check(device, &BATCHES, Tensor::matmul)?;
     check(device, &GRADIENTS, Tensor::matmul)
 }
@@ -173,18 +171,18 @@ fn check<const D: usize>(
     Ok(())
 }
 
-/// What integers are multiplied.
+/// Which integers are multiplied.
 #[derive(Clone, Copy)]
 enum Operands {
-    /// Within these bounds, half of them at one, where rounding shows.
+    /// Random ones within these bounds, half of them at a bound, where rounding shows.
     Random(i32, i32),
-    /// All the same on either side, but that every sum is odd.
+    /// All the same on either side, except that every sum is odd.
     Same(i32, i32),
 }
 
 impl Operands {
-    /// Those whose sums of so many products are below 2^24. Of the same ones the sums are odd and not
-    /// below 2^23: to fewer than 24 bits none can be rounded, at the end or on the way, and stay as it is.
+    /// Operands whose sums of `inner` products are below 2^24. With [`Self::Same`] the sums are odd and not below 2^23: none can be
+    /// rounded to fewer than 24 bits, at the end or on the way, without changing.
     fn of_sums(inner: usize) -> [Self; 4] {
         // The largest odd one.
         let most = ((1 << 24) / (127 * inner as i32) - 1) | 1;
@@ -216,8 +214,8 @@ impl Operands {
     }
 }
 
-/// Half of them at a bound, where rounding shows. A prime number of them is drawn, for no rows to be alike:
-/// to draw all would take longer than to multiply them.
+/// Half of them at a bound, where rounding shows. A prime number of them is drawn, so that no rows are alike: drawing all would
+/// take longer than multiplying them.
 fn integers(count: usize, bound: i32, random: &mut StdRng) -> Vec<i32> {
     let one = |_| {
         let value: i32 = random.random_range(-2 * bound..=2 * bound);
@@ -257,7 +255,7 @@ impl<const D: usize> Products<D> {
 }
 
 impl Layout {
-    /// The same values, in memory as this says.
+    /// The same values, laid out in memory as this says.
     fn view<const D: usize>(&self, values: Tensor<D>, device: &Device) -> Tensor<D> {
         let swap = |values: Tensor<D>, [a, b]: &[usize; 2]| values.swap_dims(*a, *b);
         let mut stored = values;
@@ -278,7 +276,7 @@ impl Layout {
 mod tests {
     use super::*;
 
-    /// What changes the bits of every value.
+    /// A change to the bits of every value.
     type Change = fn(u32) -> u32;
 
     /// Rounds to the 11 bits of TF32.
@@ -294,7 +292,7 @@ mod tests {
         Tensor::from_data(data, (&device, DType::F32))
     }
 
-    /// On a device that multiplies like this.
+    /// Whether a device that multiplies like this is refused.
     fn is_refused<const D: usize>(
         products: &Products<D>,
         multiply: impl Fn(Tensor<D>, Tensor<D>) -> Tensor<D>,
@@ -342,7 +340,7 @@ mod tests {
         assert!(failure.to_string().contains("less than f32"));
     }
 
-    /// Of any shape: each one alone would be noticed.
+    /// With any shape: each one alone would be noticed.
     #[test]
     fn every_shape_has_sums_of_24_bits() {
         let shapes = [MATRICES.shapes, BATCHES.shapes, GRADIENTS.shapes].concat();

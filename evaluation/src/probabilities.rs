@@ -1,7 +1,7 @@
 //! Probabilities from exact logits.
 
 /// The probability of every class, from the logits of a row in 1/64 log2 units: their softmax in f64. The logits are the same on
-/// every machine, and their probabilities but for the last digits of an `f64`.
+/// every machine, and so are the probabilities, except for the last digits of an `f64`.
 pub fn probabilities(logits: &[i16]) -> Vec<f64> {
     let most = f64::from(logits.iter().copied().max().unwrap_or(0));
     let shares = logits

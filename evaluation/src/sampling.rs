@@ -1,4 +1,4 @@
-//! What a language model goes on with, by the exact machine: the same tokens on every machine.
+//! How a language model continues a text, evaluated exactly: the same tokens on every machine.
 
 use super::FastCpu;
 use gotong_scoring::{blake2_256, evaluator, machine::shares, EvalError, Graph, Samples};
@@ -41,7 +41,7 @@ impl Sampler {
             -(below.min(32_767) as i16)
         };
         let cooled: Vec<i16> = logits.iter().map(cooled).collect();
-        // Of a sample of one token shares have 14 bits.
+        // With a sample of one token, shares have 14 bits.
         let weights = shares(&cooled, 1);
         let sum: u64 = weights.iter().map(|weight| *weight as u64).sum();
         let mut left = self.draw() % sum.max(1);
@@ -69,7 +69,7 @@ pub enum GenerateError {
     /// The graph does not begin with an embedding.
     #[error("the model does not work on tokens")]
     NoTokens,
-    /// There is no token to go on from.
+    /// There is no token to continue from.
     #[error("the prompt is empty")]
     EmptyPrompt,
     /// The model cannot be evaluated.
@@ -77,14 +77,14 @@ pub enum GenerateError {
     Evaluation(#[from] EvalError),
 }
 
-/// The `count` tokens with which the model goes on after `prompt`, one after the other to `each`, too.
+/// The `count` tokens with which the model continues `prompt`; each is also passed to `each`.
 ///
 /// A token is chosen from the logits that follow the last tokens, as many as the graph takes. Fewer
-/// are filled up at their end, which the tokens before do not see.
+/// are padded at the end, which the tokens before it do not see.
 ///
 /// # Errors
-/// A graph that is not of tokens or not valid; weights that do not fit it; a prompt without tokens,
-/// or with unknown ones.
+/// A graph that does not take tokens or is not valid; weights that do not fit it; a prompt without
+/// tokens, or with unknown ones.
 pub fn generate(
     graph: &Graph,
     weights: &[i16],
@@ -135,7 +135,7 @@ mod tests {
         for (count, expected) in counts.iter().zip([1024u32, 2048, 512, 512]) {
             assert!(count.abs_diff(expected) < 150, "{counts:?}");
         }
-        // Half the temperature squares the odds; ten times of it nearly levels them.
+        // Half the temperature squares the odds; ten times the temperature nearly levels them.
         let cold = count(500, &[0, -64]);
         assert!(cold[1].abs_diff(4096 / 5) < 150, "{cold:?}");
         let hot = count(10_000, &[0, -64]);
@@ -153,7 +153,7 @@ mod tests {
             let tokens: Vec<u8> = (0..16).map(|_| sampler.choose(&[0; 256])).collect();
             tokens
         };
-        // Everywhere the same, in this version and in later ones.
+        // The same everywhere, in this version and in later ones.
         assert_eq!(hex::encode(draw(1)), "7d163e20dd4478078ae0045f04038d88");
         assert_ne!(draw(1), draw(2));
     }

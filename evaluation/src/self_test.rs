@@ -13,7 +13,7 @@ use gotong_scoring::{
 use super::{compare, Traced};
 use cases::{graphs, samples, weights};
 
-/// What an evaluator was asked that passed.
+/// What an evaluator that passed was tested with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SelfTestReport {
     /// Models evaluated.
@@ -29,7 +29,7 @@ pub struct SelfTestReport {
 /// Why an evaluator must not be trusted.
 #[derive(Debug, thiserror::Error)]
 pub enum SelfTestFailure {
-    /// It gave other words than the reference.
+    /// Its words differ from the reference's.
     #[error(
         "{case}: {wrong} of {words} words differ from the reference, the first in {place}; do not attest on this device: leave \
          `--device` out to evaluate on the processor"
@@ -44,7 +44,7 @@ pub enum SelfTestFailure {
         /// Op and sample.
         place: String,
     },
-    /// It gave another gradient than the reference.
+    /// Its gradient differs from the reference's.
     #[error(
         "{case}: {wrong} of {values} values of the gradient differ from the reference, the first for \
          parameter {parameter}; do not attest on this device: leave `--device` out to evaluate on the processor"
@@ -72,10 +72,10 @@ pub enum SelfTestFailure {
     Samples(#[from] SamplesError),
 }
 
-/// Compares every word of `evaluator`, and every value of its gradients, with the reference's: sums of 1023,
-/// 1024 and 1025 products (one f32 chunk is 1024), all weights and inputs at their extremes, shapes that fill no
-/// tile, negative activations, transformers, one of as many tokens as there can be, convolutions and pools, the
-/// widest head and norm, all shifts, gradients at their limit, random models.
+/// Compares every word of `evaluator`, and every value of its gradients, with the reference's: sums of 1023, 1024 and 1025 products
+/// (one f32 chunk is 1024), all weights and inputs at their extremes, shapes that fill no tile, negative activations, transformers,
+/// one of them with as many tokens as there can be, convolutions and pools, the widest head and norm, all shifts, gradients at
+/// their limit, random models.
 ///
 /// # Errors
 /// The first model with a word or a gradient that differs, or that could not be evaluated.

@@ -12,8 +12,8 @@ const ATTEMPTS: u32 = 5;
 /// After this long, no attempt but the second begins.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// Products that are evaluated in a second, as [`Graph::cost`] counts them, whatever becomes of the device: as many as `backend`
-/// does, and no more than the processor does, which takes over when a device fails or is found wrong.
+/// Products that are evaluated in a second, as [`Graph::cost`] counts them, whatever happens to the device: as many as `backend`
+/// does, but no more than the processor does, which takes over when a device fails or is found wrong.
 ///
 /// # Errors
 /// The evaluation fails.
@@ -26,7 +26,7 @@ pub fn reliable_speed(backend: &Backend) -> Result<f64, EvalError> {
     )
 }
 
-/// The speed of the processor or that of the device, whichever is less. A device that goes wrong evaluates nothing any more.
+/// The speed of the processor or that of the device, whichever is less. A device that goes wrong is not used any more.
 fn least(processor: f64, device: Option<Result<f64, EvalError>>) -> Result<f64, EvalError> {
     match device {
         None | Some(Err(EvalError::Device(_))) => Ok(processor),
@@ -35,7 +35,7 @@ fn least(processor: f64, device: Option<Result<f64, EvalError>>) -> Result<f64, 
 }
 
 /// Products that `evaluator` evaluates in a second, in models of the kind that is the slowest by that measure: convolutions move
-/// more bytes a product than linear ops, and were a fifth as fast where that was measured.
+/// more bytes per product than linear ops, and were a fifth as fast when measured.
 fn products_per_second(evaluator: &mut impl Evaluator) -> Result<f64, EvalError> {
     let mut least = f64::INFINITY;
     for (graph, samples) in models() {
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(least(2.0, Some(Err(failed.clone()))), Err(failed));
     }
 
-    /// The least time that a slow device takes for an answer.
+    /// The shortest time that a slow device takes for an answer.
     const PAUSE: Duration = Duration::from_millis(50);
 
     /// Pauses before each answer.
@@ -173,7 +173,7 @@ mod tests {
     fn a_slow_device_is_measured_with_all_that_checks_it() {
         let device = CheckedDevice::new(Box::new(After(Pause)));
         let speed = reliable_speed(&Backend::Device(device)).unwrap();
-        // It is asked twice.
+        // It is called twice.
         let most = models().map(|(graph, samples)| graph.cost() as f64 * samples as f64);
         let most = most.into_iter().fold(f64::INFINITY, f64::min) / (2.0 * PAUSE.as_secs_f64());
         assert!(speed <= most, "{speed} {most}");

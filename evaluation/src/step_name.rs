@@ -1,4 +1,4 @@
-//! The names of the steps that a table can be gone into by: as they are written, and in plain English.
+//! The names of the steps into which a table can be taken apart: as they are written, and in plain English.
 
 use super::step_words::Named;
 use gotong_scoring::{
@@ -62,10 +62,10 @@ pub enum StepName {
         position: u32,
         /// The number of the sample.
         sample: u32,
-        /// Of several ops that read the parameter one, the last of the graph first.
+        /// Which op, if several read the parameter, beginning with the last of the graph.
         reader: Option<u32>,
     },
-    /// The trace of a sample forward and backward.
+    /// The trace of a sample, forward and backward.
     BackwardTrace {
         /// Where it was measured.
         stage: Stage,
@@ -74,7 +74,7 @@ pub enum StepName {
         /// The number of the sample.
         sample: u32,
     },
-    /// One word of that.
+    /// One word of that trace.
     BackwardWord {
         /// Where it was measured.
         stage: Stage,
@@ -82,7 +82,7 @@ pub enum StepName {
         group: u32,
         /// The number of the sample.
         sample: u32,
-        /// The number of the op forward; those of the backward pass follow.
+        /// The number of the op in the forward pass; the stages of the backward pass follow.
         op: u32,
         /// The place of the word in what the op gives.
         at: u64,
@@ -109,21 +109,21 @@ pub enum StepName {
     Losses(Half),
     /// The loss of a sample.
     Sample {
-        /// By which weights it is evaluated.
+        /// The weights with which it is evaluated.
         of: Side,
         /// The number of the sample.
         sample: u32,
     },
     /// The trace of a sample.
     Trace {
-        /// By which weights it is evaluated.
+        /// The weights with which it is evaluated.
         of: Side,
         /// The number of the sample.
         sample: u32,
     },
     /// One word of one op on a sample.
     Word {
-        /// By which weights it is evaluated.
+        /// The weights with which it is evaluated.
         of: Side,
         /// The number of the sample.
         sample: u32,
@@ -342,7 +342,7 @@ impl fmt::Display for StepName {
 }
 
 impl StepName {
-    /// The name of what a statement is about; a part of a tree has the name of what it is in.
+    /// The name of what a statement is about; a part of a tree has the name of the tree's subject.
     pub fn of(statement: &Statement) -> Self {
         match *statement {
             Statement::Rows { stage, .. } => Self::Rows(stage),

@@ -1,4 +1,4 @@
-//! The way to a step: what to doubt first, and what to pick of what is shown.
+//! The way to a step: what to doubt first, and which of the shown parts to pick.
 
 use super::StepName;
 use gotong_protocol::{RoundFacts, TableSummary};
@@ -43,7 +43,7 @@ impl StepName {
         })
     }
 
-    /// What to pick of what `trial` shows, to come nearer.
+    /// Which part of what `trial` shows to pick in order to come nearer.
     pub(super) fn pick(
         &self,
         trial: &Trial,
@@ -160,7 +160,7 @@ impl StepName {
         }
     }
 
-    /// The parameter on the way. To a sample's trace the gradient of any parameter leads: of the first.
+    /// The parameter on the way. The gradient of any parameter leads to a sample's trace: it takes the first.
     fn position(&self) -> u32 {
         match *self {
             Self::Gradient { position, .. }

@@ -55,7 +55,7 @@ impl Lab {
         let samples = 64;
         let record = |sample: u32| {
             let class = sample % 3;
-            // Two inputs a class are bright.
+            // Two inputs per class are bright.
             let pixels = (0..graph.inputs).map(move |at| {
                 let dark = noise(1 + 31 * sample + at, 96) as u8;
                 dark + 160 * u8::from(at / 2 == class)
@@ -129,14 +129,14 @@ impl Lab {
         lab
     }
 
-    /// Leaves only the first so many deltas.
+    /// Keeps only the first `count` deltas.
     pub fn keep_entrants(&mut self, count: usize) {
         self.entrants.truncate(count);
         self.facts.entrants_root = entrants_tree(&self.records()).root().hash;
         self.facts.entrants = self.entrants.len() as u32;
     }
 
-    /// Leaves only the delta that makes the loss worse, so that nothing is merged.
+    /// Keeps only the delta that makes the loss worse, so that nothing is merged.
     pub fn harmful(mut self) -> Self {
         self.entrants.swap(0, 2);
         self.keep_entrants(1);
@@ -156,7 +156,7 @@ impl Lab {
         self.entrants.iter().map(LabEntrant::entrant).collect()
     }
 
-    /// What the round comes to, and its table.
+    /// The result of the round, and its table.
     pub fn score(&self) -> (ShareRound, ShareTable) {
         let hashes: Vec<_> = self.entrants.iter().map(LabEntrant::hash).collect();
         let graph = &self.facts.graph;

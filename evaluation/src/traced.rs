@@ -9,7 +9,7 @@ use gotong_scoring::{
 
 /// An evaluator that shows what every op gives, and gives gradients too.
 pub trait Traced: Evaluator + Differentiator {
-    /// What every op gives on every sample, as `gotong_scoring::machine::run`.
+    /// What every op gives on every sample, like `gotong_scoring::machine::run`.
     ///
     /// # Errors
     /// As [`Evaluator::losses`].
@@ -37,7 +37,7 @@ impl Traced for Reference {
     }
 }
 
-/// What an evaluator gave beside what it should have given.
+/// What an evaluator gave, compared with what it should have given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Compared {
     /// Words that were compared.
@@ -48,11 +48,11 @@ pub struct Compared {
     pub first: Option<(usize, usize)>,
 }
 
-/// Compares every word that every op gives with what is `expected` of it, and the losses once more as
-/// the evaluator gives them at full speed.
+/// Compares every word that every op gives with what is `expected`, and also the losses that the
+/// evaluator gives at full speed.
 ///
 /// # Errors
-/// That it cannot evaluate, or gives too little or too much.
+/// It cannot evaluate, or gives too little or too much.
 pub fn compare(
     evaluator: &mut dyn Traced,
     expected: &[Vec<Tensor>],
@@ -89,7 +89,7 @@ fn is_as_long<T, E>(found: &[T], expected: &[E]) -> Result<(), EvalError> {
     }
 }
 
-/// Words of a tensor, and how many of them another has not.
+/// The number of words in a tensor, and how many of them differ from another's.
 fn differing(expected: &Tensor, found: &Tensor) -> (u64, u64) {
     let (expected_words, found_words) = (words(expected), words(found));
     let all = expected_words.len().max(found_words.len()) as u64;

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-# Bits after the point of what flows between the layers.
+# Bits after the point in the values that flow between the layers.
 NORMED, ATTENDED, MIXED, HIDDEN, SQUARED, STREAM, LOGIT = 5, 4, 5, 5, 3, 10, 6
-# Of a weight as the layers multiply with it. A weight as it is kept has 16.
+# The same for a weight as the layers multiply with it. A weight as it is stored has 16.
 VIEW = 8
 # The largest weight, and the largest bias.
 MOST_WEIGHT, MOST_BIAS = 127 / 256, 32512 / 8192
@@ -28,12 +28,12 @@ def rounded(x, bits, most=NARROW):
 
 
 def as_is(x, bits, most=NARROW):
-    """In the place of `rounded`: a plain float model of the same shape."""
+    """Takes the place of `rounded` in a plain float model of the same shape."""
     return x
 
 
 def bits(logits, records, reduction="mean"):
-    """Loss in bits of the `logits` of `records[:, :-1]`: each byte but the first is the label of the one before it."""
+    """Loss in bits for the `logits` of `records[:, :-1]`: each byte except the first is the label of the one before it."""
     natural = (logits * math.log(2)).flatten(0, 1)
     return F.cross_entropy(natural, records[:, 1:].flatten(), reduction=reduction) / math.log(2)
 
@@ -71,7 +71,7 @@ class Transformer(nn.Module):
 
     @classmethod
     def of(cls, state, heads, rounded=rounded):
-        """The model whose state dict this is: only the heads cannot be told from it."""
+        """The model with this state dict. Only the number of heads cannot be told from it."""
         (vocab, width), (tokens, _) = state["wte.weight"].shape, state["wpe.weight"].shape
         hidden = state["layers.0.mlp.up.weight"].shape[0]
         layers = sum(name.endswith("mlp.up.weight") for name in state)
@@ -94,7 +94,7 @@ class Transformer(nn.Module):
 
     @torch.no_grad()
     def keep_in_bounds(self):
-        """Cuts off what no weight of the machine can be; called after every step."""
+        """Limits the weights to what the machine can represent; called after every step."""
         for name, parameter in self.named_parameters():
             most = MOST_BIAS if name.endswith("bias") else MOST_WEIGHT
             parameter.clamp_(-most, most)

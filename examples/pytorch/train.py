@@ -32,7 +32,7 @@ def options():
 
 
 def blocks(text):
-    """What of the text is for training: 17 of every 20 hundredths of it; exams are made of the rest."""
+    """The part of the text that is for training: 17 of every 20 hundredths. Exams are made from the rest."""
     length = -(-len(text) // 100)
     hundredths = [text[start : start + length] for start in range(0, len(text), length)]
     return [block for number, block in enumerate(hundredths) if number % 20 not in (6, 13, 19)]
@@ -64,7 +64,7 @@ def main():
     if len(tokens[-1]) < length:
         raise SystemExit(f"the text is too short: a sample takes {length} characters of a hundredth of it")
 
-    # Both leave a prefix in the names of the state dict. `gotong submit` does without it.
+    # Both put a prefix before the names in the state dict. `gotong submit` ignores it.
     wrapped = torch.nn.DataParallel(model) if torch.cuda.device_count() > 1 else model
     wrapped = torch.compile(wrapped) if args.compile else wrapped
     optimizer = torch.optim.AdamW(model.parameters(), args.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)

@@ -20,19 +20,19 @@ from sklearn.neural_network import MLPClassifier
 
 # The largest weight, and the largest bias of the first layer and of later ones.
 MOST_WEIGHT, MOST_FIRST_BIAS, MOST_BIAS = 127 / 256, 32512 / 8192, 32512 / 4096
-# The machine's logits are in log2 units, scikit-learn's in natural ones: 2^(z log2 e) is e^z.
+# The machine's logits are in log2 units, and scikit-learn's in natural ones: 2^(z log2 e) is e^z.
 LOG2_E = math.log2(math.e)
 
 
 def layers(classifier):
-    """Weights [in, out] and biases of each layer, and what the machine multiplies them by."""
+    """The weights [in, out] and biases of each layer, and the factor that the machine multiplies them by."""
     last = len(classifier.coefs_) - 1
     for layer, (weight, bias) in enumerate(zip(classifier.coefs_, classifier.intercepts_)):
         yield layer, weight, bias, LOG2_E if layer == last else 1.0
 
 
 def to_tensors(classifier):
-    """What `gotong submit` reads."""
+    """Writes the file that `gotong submit` reads."""
     tensors = {}
     for layer, weight, bias, factor in layers(classifier):
         tensors[f"layers.{layer}.weight"] = np.ascontiguousarray(weight.T * factor)
@@ -48,7 +48,7 @@ def start_from(classifier, tensors):
 
 
 def keep_in_bounds(classifier):
-    """Cuts off what no weight of the machine can be."""
+    """Limits the weights to what the machine can represent."""
     for layer, weight, bias, factor in layers(classifier):
         most_bias = MOST_FIRST_BIAS if layer == 0 else MOST_BIAS
         np.clip(weight, -MOST_WEIGHT / factor, MOST_WEIGHT / factor, out=weight)
@@ -56,7 +56,7 @@ def keep_in_bounds(classifier):
 
 
 def digits():
-    """Images as bytes [samples, 64], and their labels 0 to 9: a part to train on, and a part to test with."""
+    """Images as bytes [samples, 64], and their labels 0 to 9: one part to train on, and one to test with."""
     data = load_digits()
     images = np.minimum(data.data * 16, 255).astype(np.uint8)
     return train_test_split(images, data.target, test_size=0.25, random_state=0, stratify=data.target)
@@ -79,7 +79,7 @@ def main():
     if base:
         args.hidden = [len(base[f"layers.{layer}.bias"]) for layer in range(len(base) // 2 - 1)]
     classifier = MLPClassifier(args.hidden, activation="relu", learning_rate_init=args.learning_rate, random_state=0)
-    # Makes the weights, random ones.
+    # This creates the weights, with random values.
     classifier.partial_fit(inputs[:1], labels[:1], classes=range(10))
     if base:
         start_from(classifier, base)

@@ -1,4 +1,4 @@
-//! The RPC server of `patches/sc-rpc-server` serves programs, and of pages in browsers those whose origin is listed.
+//! The RPC server of `patches/sc-rpc-server` serves programs; of pages in browsers, it serves only those whose origin is listed.
 
 use jsonrpsee::RpcModule;
 use sc_rpc_server::{
@@ -10,17 +10,17 @@ use std::{
     time::Duration,
 };
 
-/// A request for a WebSocket, but for its origin: RFC 6455, 4.1.
+/// A request for a WebSocket, without its origin: RFC 6455, 4.1.
 const WEB_SOCKET: &str = "GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-/// The head of a question over HTTP, but for its origin and its length.
+/// The head of a question over HTTP, without its origin and its length.
 const POST: &str = "POST / HTTP/1.1\r\nContent-Type: application/json\r\n";
 /// The question.
 const QUESTION: &str = r#"{"jsonrpc":"2.0","id":1,"method":"rpc_methods"}"#;
 /// Somebody else's page.
 const FOREIGN: &str = "https://evil.example";
 
-/// A server that has these origins on its list, or lets all in.
+/// A server that has these origins on its list, or lets every origin in.
 fn server(listed: Option<&[&str]>) -> Server {
     let cors = listed.map(|listed| listed.iter().map(|&origin| origin.to_owned()).collect());
     let endpoint = RpcEndpoint {
@@ -87,7 +87,7 @@ fn answer(server: &Server, head: &str, origins: &[&str], body: &str) -> (u16, St
     (status, String::from_utf8(body).expect("text"))
 }
 
-/// Whether a request is let in, for a WebSocket as over HTTP.
+/// Whether a request is let in, for a WebSocket and over HTTP alike.
 fn is_let_in(server: &Server, origins: &[&str]) -> bool {
     let post = format!("{POST}Content-Length: {}\r\n", QUESTION.len());
     let answers = [

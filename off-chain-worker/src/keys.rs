@@ -101,7 +101,8 @@ impl Identity {
 
 /// The key of a development account: the well-known phrase, derived by `//NAME`.
 pub fn development(name: &str) -> Result<Keypair, KeyError> {
-    // No address, seed or path starts with a letter and has nothing but letters and digits.
+    // Anything of only letters and digits that starts with a letter cannot be an address, a seed or
+    // a path.
     let plain = name.starts_with(|first: char| first.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric());
     plain

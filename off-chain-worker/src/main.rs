@@ -1,4 +1,4 @@
-//! `gotong`: the one binary that people run. All of it is in the library.
+//! `gotong`: the one binary that people run. All of its code is in the library.
 
 use gotong::cli::{colours, output, Cli};
 use std::process::ExitCode;
@@ -11,13 +11,13 @@ fn main() -> ExitCode {
     }
     let filter = EnvFilter::try_from_default_env();
     let filter = filter.unwrap_or_else(|_| EnvFilter::new(cli.log_levels()));
-    // An event is a line, and what it tells may be a stranger's text, such as the name of a class.
+    // An event is one line, and its text may be a stranger's, such as the name of a class.
     let fields = format::debug_fn(|line, field, value| {
         let value = format!("{value:?}");
         let value = output::printable(&value);
         match field.name() {
             "message" => write!(line, "{value}"),
-            // What the crate `log` says of an event is in its head already.
+            // The head of the line already has what the crate `log` says about an event.
             name if name.starts_with("log.") => Ok(()),
             name => write!(line, "{name}={value}"),
         }
@@ -34,7 +34,8 @@ fn main() -> ExitCode {
     match gotong::cli::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // It may hold a stranger's text, such as the name of a class, which is escaped here.
+            // The message may contain a stranger's text, such as the name of a class, which is
+            // escaped here.
             output::tell(format_args!("error: {}", output::explain(&error)));
             ExitCode::FAILURE
         }

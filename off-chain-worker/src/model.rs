@@ -1,4 +1,4 @@
-//! Architectures as people write and read them: TOML in, a line of words out.
+//! Architectures as people write and read them: TOML as input, a line of words as output.
 //!
 //! `kind` names the form of a file: `mlp`, `transformer`, `cnn`, or `graph`, which lists the machine's
 //! ops one by one. `docs/models` has an example of each.
@@ -57,7 +57,7 @@ pub enum ModelError {
         /// What it must be.
         rule: String,
     },
-    /// What the file describes is no model.
+    /// What the file describes is not a model.
     #[error("this model is not possible: {0}")]
     Invalid(#[from] GraphError),
 }
@@ -87,7 +87,7 @@ impl FromStr for Model {
     }
 }
 
-/// In another file, a table with the keys of a model's file.
+/// Reads a model within another file: a table with the keys of a model's file.
 impl<'de> Deserialize<'de> for Model {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let table = Table::deserialize(deserializer)?;
@@ -98,7 +98,7 @@ impl<'de> Deserialize<'de> for Model {
 /// The model in the TOML file at `path`.
 ///
 /// # Errors
-/// A file that cannot be read, or is no valid model.
+/// Fails if the file cannot be read, or is not a valid model.
 pub fn read(path: &Path) -> Result<Graph, ModelError> {
     let text = fs::read_to_string(path).map_err(|source| ModelError::Unreadable {
         path: path.to_owned(),
@@ -110,12 +110,12 @@ pub fn read(path: &Path) -> Result<Graph, ModelError> {
 /// The model in the TOML `text`.
 ///
 /// # Errors
-/// Text that is no valid model; the error names the key at fault.
+/// Fails if the text is not a valid model; the error names the key at fault.
 pub fn parse(text: &str) -> Result<Graph, ModelError> {
     of_table(toml::from_str(text)?)
 }
 
-/// The model that a table of such a file describes.
+/// The model that a table from such a file describes.
 fn of_table(mut table: Table) -> Result<Graph, ModelError> {
     let kind = table.remove("kind");
     let graph = match kind.as_ref().and_then(Value::as_str) {

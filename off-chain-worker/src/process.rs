@@ -38,13 +38,12 @@ pub enum ProcessError {
         /// What it printed.
         log: PathBuf,
     },
-    /// Something around it failed: its log, its folder or its port.
+    /// Something that a child depends on failed: its log, its folder or its port.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// The program `name` beside the running one: cargo puts node, worker and (one folder down) test
-/// binaries into one place.
+/// The program `name` beside the running one: cargo puts the binaries of node, worker and (one folder down) tests into one place.
 pub fn sibling(name: &str) -> Result<PathBuf, ProcessError> {
     let own = std::env::current_exe()?;
     let name = &format!("{name}{}", std::env::consts::EXE_SUFFIX);
@@ -111,9 +110,9 @@ impl Running {
         self.child.id()
     }
 
-    /// An error if the child has failed. One that is done, such as a sponsor without shards, is fine.
+    /// Fails if the child has failed. It is fine if the child is done, like a sponsor without shards.
     pub fn check(&mut self) -> Result<(), ProcessError> {
-        // The system does not tell of a child that was waited for.
+        // The system says nothing about a child that was already waited for.
         self.cpu_seconds = processor_time::seconds_of(self.child.id()).or(self.cpu_seconds);
         match self.child.try_wait()? {
             None => Ok(()),
@@ -126,23 +125,23 @@ impl Running {
         }
     }
 
-    /// Whether the child has ended, however that was.
+    /// Whether the child has ended, in whatever way.
     pub fn has_ended(&mut self) -> Result<bool, ProcessError> {
         Ok(self.child.try_wait()?.is_some())
     }
 
-    /// Processor seconds that it had used at the last [`check`](Self::check) while it ran, all threads together; `None` on a
-    /// system other than Linux.
+    /// The processor seconds that the child, with all its threads, had used at the last [`check`](Self::check) while it ran; `None`
+    /// on a system other than Linux.
     pub fn cpu_seconds(&self) -> Option<f64> {
         self.cpu_seconds
     }
 
-    /// Waits until the child has ended by itself.
+    /// Waits until the child ends by itself.
     pub fn wait(&mut self) -> Result<ExitStatus, ProcessError> {
         Ok(self.child.wait()?)
     }
 
-    /// `kill -9`, and waits until it is gone.
+    /// Sends `kill -9`, and waits until the child is gone.
     pub fn kill(&mut self) {
         // Either call fails only when the child is gone already.
         let _ = self.child.kill();
@@ -174,13 +173,13 @@ impl Node {
         Self::launch(folder, logs, &[&["--dev"][..], more].concat())
     }
 
-    /// Starts a node that keeps its data in `folder`, unless `arguments` have a `--base-path=`, and its log in `logs`, on the chain
-    /// that `arguments` name. It serves metrics only if they have a `--prometheus-port=`.
+    /// Starts a node on the chain that `arguments` name. It keeps its data in `folder`, unless `arguments` have a `--base-path=`,
+    /// and its log in `logs`. It serves metrics only if they have a `--prometheus-port=`.
     pub fn launch(folder: &Path, logs: &Path, arguments: &[&str]) -> Result<Self, ProcessError> {
         Self::launch_with(folder, logs, arguments, &[])
     }
 
-    /// The same with these variables in the node's environment.
+    /// The same, with these variables in the node's environment.
     pub fn launch_with(
         folder: &Path,
         logs: &Path,
@@ -210,7 +209,7 @@ impl Node {
         self.restart_with(&[])
     }
 
-    /// The same with `more` arguments this time.
+    /// The same, with `more` arguments this time.
     pub fn restart_with(&mut self, more: &[&str]) -> Result<(), ProcessError> {
         self.kill();
         let mut arguments = vec![
@@ -241,12 +240,12 @@ impl Node {
         self.arguments.iter().any(|one| one.starts_with(option))
     }
 
-    /// An error if the node has stopped by itself.
+    /// Fails if the node has stopped by itself.
     pub fn check(&mut self) -> Result<(), ProcessError> {
         self.running.as_mut().map_or(Ok(()), Running::check)
     }
 
-    /// `kill -9`.
+    /// Sends `kill -9`.
     pub fn kill(&mut self) {
         self.running = None;
     }
@@ -261,7 +260,7 @@ impl Node {
         self.peer_port
     }
 
-    /// Waits until the node answers on its port, at most `limit`.
+    /// Waits until the node answers on its port, for at most `limit`.
     pub async fn ready(&mut self, limit: Duration) -> Result<(), ProcessError> {
         let started = tokio::time::Instant::now();
         loop {
@@ -275,9 +274,9 @@ impl Node {
     }
 }
 
-/// Ports below those that Linux, macOS and Windows give to connections: a node that was killed finds its own still free.
+/// Ports below those that Linux, macOS and Windows give to connections, so that a node that was killed finds its own still free.
 const PORTS: Range<u16> = 10_000..32_768;
-/// Ports to try. So many are not all in use.
+/// How many ports to try. It is unlikely that all of them are in use.
 const TRIES: u32 = 1_000;
 
 /// Two ports that were free a moment ago.

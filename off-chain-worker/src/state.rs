@@ -1,5 +1,5 @@
-//! What a worker keeps on disk. A file is replaced as a whole or not at all, so that a worker
-//! killed at any moment finds either the old or the new one.
+//! What a worker keeps on disk. A file is replaced as a whole or not at all, so that a worker that is killed at any moment finds
+//! either the old or the new one.
 
 use codec::{DecodeAll, Encode};
 use std::{
@@ -8,14 +8,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// First byte of every file that is written. It rises when the encoding of any of them changes. Version 1 kept score tables, 2
-/// share tables without an outer rate, 3 positions of replicas without the claim that led to them, 4 scores without whether
-/// a device had a part in them, 5 a contributor's delta of one round alone, and an attester's tables without whether they were
-/// sent.
+/// First byte of every file that is written. It rises when the encoding of any of them changes. Version 1 kept score tables; 2,
+/// share tables without an outer rate; 3, positions of replicas without the claim that led to them; 4, scores that did not say
+/// whether a device had a part in them; 5, a contributor's delta of a single round, and an attester's tables that did not say
+/// whether they were sent.
 const VERSION: u8 = 6;
 
-/// The oldest version that is read. A program may be upgraded in the middle of a round, and whoever cannot read then what it has
-/// committed to loses stake. Whatever is written once, as sealed shards are, keeps its version for as long as its task runs.
+/// The oldest version that can be read. A program may be upgraded in the middle of a round, and a worker that can then no longer
+/// read what it has committed to loses stake. Files that are written once, such as sealed shards, keep their version for as long as
+/// their task runs.
 const OLDEST: u8 = 5;
 
 /// Why state could not be kept or read.
@@ -29,13 +30,13 @@ pub enum StateError {
         /// Why not.
         source: io::Error,
     },
-    /// The disk has no room for a file, or the quota does not.
+    /// There is no room for a file on the disk, or in the quota.
     #[error("no room on the disk for {}: free some, and the worker continues; until then it commits to nothing new", .0.display())]
     Full(PathBuf),
     /// A file does not decode.
     #[error("{} is damaged; move it away to start over", .0.display())]
     Damaged(PathBuf),
-    /// A version of the program wrote the file that is too old or too new for this one.
+    /// The file was written by a version of the program that is too old or too new for this one.
     #[error(
         "{} has state version {found}, but this program reads versions {OLDEST} to {VERSION}: {}",
         path.display(),
@@ -52,7 +53,7 @@ pub enum StateError {
     InUse(PathBuf),
 }
 
-/// What to do about a file of version `found`, which is not read.
+/// What to do about a file of version `found`, which cannot be read.
 fn remedy(found: u8) -> &'static str {
     if found > VERSION {
         "a newer version of the program wrote it; install that one again, or choose another folder (--base-path; --folder of gotong lab)"
@@ -65,21 +66,21 @@ fn remedy(found: u8) -> &'static str {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folder(PathBuf);
 
-/// Held as long as a worker uses a folder.
+/// Held for as long as a worker uses a folder.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
 impl StateError {
-    /// Whether it may pass by itself or by what somebody does about the disk, so that it is worth to try again.
+    /// Whether the error may pass by itself, or if somebody does something about the disk, so that it is worth trying again.
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Io { .. } | Self::Full(_))
     }
 }
 
 impl Folder {
-    /// Creates the folder where it is missing.
+    /// Opens the folder, and creates it if it is missing.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, StateError> {
         let path = path.into();
         let mut builder = fs::DirBuilder::new();
@@ -89,7 +90,7 @@ impl Folder {
         Ok(Self(path))
     }
 
-    /// The folder `name` inside this one; creates it where it is missing.
+    /// The folder `name` inside this one. It is created if it is missing.
     pub fn sub(&self, name: impl AsRef<Path>) -> Result<Self, StateError> {
         Self::open(self.0.join(name))
     }
@@ -99,7 +100,7 @@ impl Folder {
         &self.0
     }
 
-    /// Fails when another process holds the lock; it goes with the process, however that ends.
+    /// Fails if another process holds the lock. The lock ends with the process, however that ends.
     pub fn lock(&self) -> Result<Lock, StateError> {
         let path = self.0.join("lock");
         let file = File::create(&path).map_err(at(&path))?;
@@ -110,7 +111,7 @@ impl Folder {
         }
     }
 
-    /// Replaces the file `name`, and returns once it is on disk.
+    /// Replaces the file `name`, and returns once the new one is on disk.
     pub fn save(&self, name: &str, value: &impl Encode) -> Result<(), StateError> {
         let path = self.0.join(name);
         let write = || {
@@ -123,24 +124,24 @@ impl Folder {
         write().map_err(at(&path))
     }
 
-    /// Returns once what was renamed in the folder is on disk.
+    /// Returns once renames in the folder are on disk.
     #[cfg(not(windows))]
     fn sync(&self) -> io::Result<()> {
         File::open(&self.0)?.sync_all()
     }
 
-    /// Windows opens no folder as a file, and NTFS writes a log of what is renamed.
+    /// Does nothing: Windows does not open a folder as a file, and NTFS logs renames.
     #[cfg(windows)]
     fn sync(&self) -> io::Result<()> {
         Ok(())
     }
 
-    /// Whether this many bytes more can be kept: writes as many, and removes them.
+    /// Checks that there is room for this many more bytes: writes as many, and removes them.
     ///
     /// # Errors
-    /// They cannot be written.
+    /// Fails if they cannot be written.
     pub fn try_room(&self, bytes: usize) -> Result<(), StateError> {
-        // Some file systems give what can be compressed hardly any room.
+        // Some file systems compress, and then bytes that are all alike take hardly any room.
         let mut word = 1u64;
         let noise = std::iter::repeat_with(|| {
             word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -158,7 +159,7 @@ impl Folder {
         write().map_err(at(&self.0))
     }
 
-    /// What was saved as `name`, if anything, in an encoding that is the same in all versions that are read.
+    /// What was saved as `name`, if anything. Its encoding has to be the same in all versions that can be read.
     pub fn load<T: DecodeAll>(&self, name: &str) -> Result<Option<T>, StateError> {
         self.load_or_convert::<T, T>(0, name)
     }
@@ -189,13 +190,13 @@ impl Folder {
         decoded.map(Some).map_err(|_| StateError::Damaged(path))
     }
 
-    /// Gives the file `from` the name `to`, in place of another one.
+    /// Renames the file `from` to `to`, which replaces any file of that name.
     pub fn rename(&self, from: &str, to: &str) -> Result<(), StateError> {
         let path = self.0.join(from);
         fs::rename(&path, self.0.join(to)).map_err(at(&path))
     }
 
-    /// Removes the file `name`; one that is not there is fine.
+    /// Removes the file `name`. It is fine if there is none.
     pub fn remove(&self, name: &str) -> Result<(), StateError> {
         let path = self.0.join(name);
         match fs::remove_file(&path) {
@@ -303,7 +304,7 @@ mod tests {
             fs::write(&file, bytes).unwrap();
             assert_eq!(load().unwrap(), Some(8));
         }
-        // Of one version in the encoding of the other.
+        // A file of one version in the encoding of the other.
         for bytes in [&[6u8, 8][..], &[5, 8, 0, 0, 0]] {
             fs::write(&file, bytes).unwrap();
             assert!(matches!(load(), Err(StateError::Damaged(_))));
@@ -331,7 +332,7 @@ mod tests {
             assert!(text.contains(&format!("state version {older}")), "{text}");
             assert!(text.contains("move the file away"), "{text}");
         }
-        // The program was downgraded. What is moved away may be what has to be revealed.
+        // The program was downgraded. Moving the file away might remove what has to be revealed.
         let text = error(7);
         assert!(text.contains("state version 7"), "{text}");
         assert!(text.contains("install that one again"), "{text}");

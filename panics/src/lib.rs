@@ -4,7 +4,7 @@
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
-/// Does `work`, and turns a panic into an error that says what the panic said.
+/// Does `work`, and turns a panic into an error with the panic's message.
 ///
 /// # Errors
 /// The error of `work`, or what `failed` makes of the message of its panic.

@@ -38,9 +38,9 @@ use crate::{
     RuntimeGenesisConfig, SessionKeys, System, TransactionPayment, VERSION,
 };
 
-/// The proof of who owns a key of BABE in the session of a slot, or in the one under way if that is over; `None` if the
-/// session of the slot has not begun. A node asks at the parent of the second block for a slot, which is in the session
-/// before if that block is the first of one; told nothing, it asks at its best block.
+/// The proof of who owns a key of BABE in the session of a slot, or in the one under way if that is over; `None` if the session of
+/// the slot has not begun. A node asks at the parent of the second block for a slot. If that block is the first of a session, its
+/// parent is in the session before; if the node gets no proof there, it asks at its best block.
 pub(crate) fn owner_of_babe_key(slot: Slot, key: BabeId) -> Option<MembershipProof> {
     if slot >= Babe::current_epoch_start().saturating_add(EpochSlots::get()) {
         return None;

@@ -1,21 +1,21 @@
-//! Who makes blocks and finalizes them.
+//! Which accounts make blocks and finalize them.
 //!
 //! An account becomes an authority in three steps: it sets its session keys, it puts a bond on hold, and the council
 //! adds it. Two sessions later its keys are in the sets of BABE and GRANDPA. It leaves when it resigns or the council
 //! removes it, and gets its bond back once nothing that it signed can be reported any more.
 //!
-//! Whoever signs two blocks for one slot, or two votes in one round of GRANDPA, and is reported, loses the whole bond and
+//! An authority that signs two blocks for one slot, or two votes in one round of GRANDPA, and is reported, loses its whole bond and
 //! its place. There is no reward for a report: an authority that is about to be reported could earn it back.
 //!
 //! What keeps the chain going:
 //!
-//! - The last authority stays, whoever wants it gone, and whatever it did.
-//! - The council adds and removes no more than a third of the set a session, or one of a small set: those who are left
-//!   still finalize.
-//! - An account that has a bond keeps its keys. pallet-session proves the owner of a key by the keys of today, so an
-//!   authority that could change them in the block in which it equivocates would never be convicted.
-//! - BABE ends the sessions with its epochs (see [`Pallet::end_session`]), not pallet-session, which would say that the
-//!   block is full. Full blocks are no time, and have no room.
+//! - The last authority stays, whoever wants to remove it, and whatever it did.
+//! - The council adds and removes no more than a third of the set per session, or one authority of a small set: the remaining ones
+//!   can still finalize.
+//! - An account that has a bond keeps its keys. pallet-session proves the owner of a key by the current keys, so an authority that
+//!   could change them in the block in which it equivocates would never be convicted.
+//! - BABE ends the sessions with its epochs (see [`Pallet::end_session`]), not pallet-session, which would report that the block is
+//!   full. Full blocks do not count as time, and have no room.
 
 #![deny(missing_docs)]
 
@@ -62,7 +62,7 @@ pub trait WeightInfo {
     fn end_session(n: u32) -> Weight;
 }
 
-/// How an account with a bond stands.
+/// The state of an account with a bond.
 #[derive(
     Clone,
     Debug,
@@ -82,8 +82,7 @@ pub struct Bond {
     pub is_convicted: bool,
 }
 
-/// Lets accounts without a bond set their session keys. pallet-session refuses the others with
-/// `NoAssociatedValidatorId`.
+/// Lets accounts without a bond set their session keys. For other accounts, pallet-session fails with `NoAssociatedValidatorId`.
 pub struct WithoutBond<T>(PhantomData<T>);
 
 impl<T: Config> Convert<T::AccountId, Option<T::AccountId>> for WithoutBond<T> {
@@ -92,7 +91,7 @@ impl<T: Config> Convert<T::AccountId, Option<T::AccountId>> for WithoutBond<T> {
     }
 }
 
-/// The owner of a session key is known by its account, and by nothing more.
+/// The owner of a session key is identified by its account, and by nothing more.
 pub struct NothingMore;
 
 impl<AccountId> Convert<AccountId, Option<()>> for NothingMore {
@@ -140,7 +139,7 @@ pub mod pallet {
         #[pallet::constant]
         type AuthorityBond: Get<Balance>;
 
-        /// Sessions after its last one in which an authority can be reported.
+        /// Number of sessions after its last one in which an authority can be reported.
         #[pallet::constant]
         type ReportSessions: Get<SessionIndex>;
     }
@@ -148,22 +147,22 @@ pub mod pallet {
     /// Why money is on hold.
     #[pallet::composite_enum]
     pub enum HoldReason {
-        /// An authority's bond for signing nothing twice.
+        /// An authority's bond, which it loses if it signs anything twice.
         AuthorityBond,
     }
 
-    /// The authorities of the session that is planned next, in the order in which they came. Each has paid for its place
-    /// with its bond.
+    /// The authorities of the session that is planned next, in the order in which they were added. Each has paid for its place with
+    /// its bond.
     #[pallet::storage]
     pub type Authorities<T: Config> =
         StorageValue<_, BoundedVec<T::AccountId, T::MaxAuthorities>, ValueQuery>;
 
-    /// Accounts with a bond: authorities, those who want to become one, and those who were. Each pays for it with its
-    /// bond, which is given back when the entry goes.
+    /// Accounts with a bond: authorities, those that want to become one, and those that were. Each pays for its entry with its
+    /// bond, which is given back when the entry is removed.
     #[pallet::storage]
     pub type Bonds<T: Config> = StorageMap<_, Blake2_128Concat, T::AccountId, Bond, OptionQuery>;
 
-    /// How often authorities may still be added, removed or resign in this session.
+    /// How many more times authorities may be added, removed or resign in this session.
     #[pallet::storage]
     pub type ChangesLeft<T> = StorageValue<_, u32, ValueQuery>;
 
@@ -180,14 +179,14 @@ pub mod pallet {
             /// The account.
             who: T::AccountId,
         },
-        /// An account is no authority two sessions from now, or can become one no more.
+        /// An account will not be an authority two sessions from now, or can no longer become one.
         Left {
             /// The account.
             who: T::AccountId,
             /// First session in which it can withdraw its bond.
             ends: SessionIndex,
         },
-        /// An account has its bond back, or what is left of it, and no session keys any more.
+        /// An account has got its bond back, or what is left of it, and no longer has session keys.
         Withdrawn {
             /// The account.
             who: T::AccountId,
@@ -292,7 +291,7 @@ pub mod pallet {
             Ok(())
         }
 
-        /// Leaves, whether the account is an authority or was never added. An authority has to sign for two sessions more.
+        /// Leaves, whether the account is an authority or was never added. An authority has to sign for two more sessions.
         ///
         /// Origin: signed, by an account with a bond.
         ///
@@ -304,8 +303,8 @@ pub mod pallet {
             Self::leave(who)
         }
 
-        /// Gives back the bond of an account that has left, and what was on hold for its session keys, which are
-        /// forgotten. An account that has set keys and never a bond gets the latter.
+        /// Gives back the bond of an account that has left, and what was on hold for its session keys, which are forgotten. An
+        /// account that has set keys but never had a bond gets only the latter.
         ///
         /// Origin: signed, by an account with session keys.
         ///
@@ -366,8 +365,7 @@ pub mod pallet {
 }
 
 impl<T: Config> Pallet<T> {
-    /// Ends the session. It is up to BABE to say when, before anything of the block asks for its author or for
-    /// randomness.
+    /// Ends the session. BABE decides when, before anything in the block asks for its author or for randomness.
     pub fn end_session() {
         pallet_session::Pallet::<T>::rotate_session();
         let weight = <T as Config>::WeightInfo::end_session(Self::count());
@@ -377,7 +375,7 @@ impl<T: Config> Pallet<T> {
         );
     }
 
-    /// How many authorities the session has that is planned next.
+    /// How many authorities the session that is planned next has.
     fn count() -> u32 {
         // There are at most `MaxAuthorities`.
         Authorities::<T>::decode_len().unwrap_or_default() as u32
@@ -420,8 +418,8 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// The first session in which nothing can be reported of who leaves now: it still signs in this session and in the
-    /// next, which is planned already.
+    /// The first session in which nothing can be reported about an authority that leaves now: it still signs in this session and in
+    /// the next one, which is already planned.
     fn first_session_without_reports() -> SessionIndex {
         let now = pallet_session::Pallet::<T>::current_index();
         now.saturating_add(T::ReportSessions::get())
@@ -463,7 +461,7 @@ impl<T: Config> Pallet<T> {
     fn plan(new: SessionIndex) -> Option<Vec<T::AccountId>> {
         Self::forget_sessions(new);
         let next = Authorities::<T>::get().into_inner();
-        // A chain without authorities of its own has those that the genesis of pallet-session names.
+        // A chain that stores no authorities here has those that the genesis of pallet-session names.
         if next.is_empty() {
             return None;
         }
@@ -476,8 +474,7 @@ impl<T: Config> Pallet<T> {
         (!is_same || !has_root).then_some(next)
     }
 
-    /// Forgets the roots of sessions of which nothing can be reported any more, when `new` is planned during the one
-    /// before it.
+    /// Forgets the roots of sessions about which nothing can be reported any more, when `new` is planned during the one before it.
     fn forget_sessions(new: SessionIndex) {
         let oldest = new.saturating_sub(T::ReportSessions::get().saturating_add(1));
         let stored = historical::StoredRange::<T>::get();
@@ -548,8 +545,8 @@ impl<T: Config> historical::SessionManager<T::AccountId, ()> for Pallet<T> {
     }
 }
 
-/// What pallet-babe and pallet-grandpa found proved. One conviction takes all, so of every account the first report
-/// counts, and there is nothing to remember of the others.
+/// Takes reports that pallet-babe and pallet-grandpa found to be proved. One conviction takes everything, so only the first report
+/// about an account counts, and nothing about later ones has to be remembered.
 impl<T, O> ReportOffence<T::AccountId, historical::IdentificationTuple<T>, O> for Pallet<T>
 where
     T: Config,

@@ -50,10 +50,9 @@ fn block_weights(pace: &Pace) -> BlockWeights {
 ///
 /// * A single `open_task` (2 MiB) or `publish_shard` (1 MiB) fits in one block, three times and
 ///   seven times over.
-/// * A round has at most 64 MiB of deltas, of 1,024 contributors or fewer. With calls and signatures
-///   around them they fit into nine blocks of 7,864,320 bytes. By weight 64 KiB take 30 ms, so the
-///   most that there can be take a development chain some 50 blocks; blocks that are full do not
-///   count in the reveal window.
+/// * A round has at most 64 MiB of deltas, from 1,024 contributors or fewer. With calls and signatures around them they fit into
+///   nine blocks of 7,864,320 bytes. By weight, 64 KiB take 30 ms, so the maximum takes a development chain some 50 blocks; full
+///   blocks do not count in the reveal window.
 /// * The network carries a block in one message of at most 16 MiB.
 pub const MAX_BLOCK_LENGTH: u32 = 10 * 1024 * 1024;
 
@@ -74,11 +73,11 @@ parameter_types! {
         .build();
 }
 
-/// Every call but two.
+/// Every call except two.
 ///
 /// Session keys are given up by [`crate::authorities::Pallet::withdraw`], once nothing that they signed can be reported: an
 /// authority without keys could not be convicted, and a chain whose last authority has none stands still. And a motion that could
-/// not count is not proposed: see [`council::may_be_proposed`].
+/// not count must not be proposed: see [`council::may_be_proposed`].
 pub struct AllowedCalls;
 
 impl Contains<RuntimeCall> for AllowedCalls {
@@ -376,7 +375,7 @@ impl pallet_contribution::Config for Runtime {
     type MaxAdvancesPerBlock = ConstU32<4>;
     type MinWindowBlocks = ConstU32<5>;
     type MaxWindowBlocks = ConstU32<HOUR>;
-    // Who makes a third of all blocks makes three in a row once in 27.
+    // An author of a third of all blocks makes three in a row once in 27 times.
     type DrawBlocks = ConstU32<3>;
     // Eight weeks, to come back from a long absence.
     type ClaimBlocks = ConstU32<{ 8 * 7 * 24 * HOUR }>;

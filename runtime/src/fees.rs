@@ -10,8 +10,7 @@
 //! that would fail, such as a second try, is not valid: no pool keeps it, and no block accepts it. A free call has the lowest
 //! priority and offers no tip, and a call inside a batch or by a proxy is never free.
 //!
-//! A pallet may also give a fee back: whoever publishes credits that the chain did not know pays in advance and gets the fee
-//! back.
+//! A pallet may also give a fee back: an account that publishes credits unknown to the chain pays in advance and gets the fee back.
 
 #![deny(missing_docs)]
 
@@ -31,7 +30,7 @@ use sp_runtime::{
 
 use crate::{Runtime, RuntimeCall, RuntimeOrigin};
 
-/// What charges for a transaction.
+/// The extension that charges for a transaction.
 type Charge = ChargeTransactionPayment<Runtime>;
 
 /// Charges as [`ChargeTransactionPayment`] does, but not for a feeless call of an account that cannot pay for it.
@@ -55,7 +54,7 @@ impl TransactionExtension<RuntimeCall> for ChargeWhoCanPay {
     type Pre = Pre<Runtime>;
 
     fn weight(&self, call: &RuntimeCall) -> Weight {
-        // What a feeless call's check reads, the call reads again.
+        // The call reads again what the check of a feeless call reads.
         self.0.weight(call)
     }
 
@@ -74,7 +73,7 @@ impl TransactionExtension<RuntimeCall> for ChargeWhoCanPay {
             .0
             .validate(payer, call, info, len, implicit, implication, source);
         match charged {
-            // Who offers a tip that it cannot pay is not taken for one that cannot pay the fee.
+            // An account that offers a tip it cannot pay is not treated as one that cannot pay the fee.
             Err(TransactionValidityError::Invalid(InvalidTransaction::Payment))
                 if self.0.tip() == 0 && call.is_feeless(&origin) =>
             {
@@ -201,7 +200,7 @@ mod tests {
         Balances::free_balance(who.to_account_id())
     }
 
-    /// As if blocks went by until all that unbonds has unbonded.
+    /// Acts as if blocks went by until everything that is unbonding has unbonded.
     fn wait() {
         let unbonding: BlockNumber =
             <Runtime as pallet_contribution::Config>::UnbondingBlocks::get();
@@ -221,7 +220,7 @@ mod tests {
             assert_eq!(free(Bob), EXISTENTIAL_DEPOSIT);
             assert_eq!(System::providers(&Bob.to_account_id()), 1);
 
-            // Nothing else is free, nor is it in disguise.
+            // No other call is free, not even in disguise.
             let remark = frame_system::Call::<Runtime>::remark {
                 remark: Default::default(),
             };
@@ -241,7 +240,7 @@ mod tests {
             assert_eq!(submit(Bob, withdraw()), Ok(Ok(())));
             assert_eq!(free(Bob), EXISTENTIAL_DEPOSIT + STAKE);
 
-            // Now it can pay, also for calls that are refused.
+            // Now it can pay, even for calls that are refused.
             let refused = submit(Bob, withdraw());
             assert!(matches!(refused, Ok(Err(_))), "{refused:?}");
             assert!(free(Bob) < EXISTENTIAL_DEPOSIT + STAKE);

@@ -5,7 +5,7 @@
 //! council, and tell GRANDPA that final blocks have stopped for good. Which calls these are is up to
 //! [`Config::CouncilCalls`]; all others are refused, however many approve.
 //!
-//! A member has at most [`Config::MotionsOfMember`] open motions, so that nobody takes the places of all others.
+//! A member has at most [`Config::MotionsOfMember`] open motions, so that nobody can take everybody else's places.
 
 #![deny(missing_docs)]
 
@@ -112,7 +112,8 @@ pub mod pallet {
 }
 
 impl<T: Config> Pallet<T> {
-    /// Takes down that `who` proposes `motion`, while `others` are open. `TooManyMotions` if it has as many as it may have.
+    /// Records that `who` proposes `motion`, while `others` are open. Fails with `TooManyMotions` if `who` has as many as it may
+    /// have.
     pub fn note_motion(who: &T::AccountId, motion: T::Hash, others: &[T::Hash]) -> DispatchResult {
         Proposers::<T>::try_mutate(|proposers| -> DispatchResult {
             proposers.retain(|(hash, _)| others.contains(hash));

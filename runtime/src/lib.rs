@@ -5,7 +5,7 @@
 //! commitments, reveals, attestations and rewards; [`pallet_referee`] judges disputes. Everything else here is the plumbing of
 //! a solo chain.
 //!
-//! * [`authorities`]: who makes blocks and finalizes them, and for which bond;
+//! * [`authorities`]: who makes blocks and finalizes them, and with which bond;
 //! * [`governance`]: what the council may do;
 //! * [`migrations`]: what an upgrade does to storage;
 //! * [`configs`]: how each pallet is set up, block limits and fees;
@@ -18,7 +18,7 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 #![deny(clippy::float_arithmetic)]
 #![recursion_limit = "512"]
-// What `#[frame_support::runtime]` makes at the root has no docs. All other modules are denied it again.
+// What `#[frame_support::runtime]` makes at the root has no docs. All other modules deny missing docs again.
 #![allow(missing_docs)]
 
 extern crate alloc;
@@ -63,7 +63,7 @@ pub use apis::RuntimeApi;
 pub type Signature = MultiSignature;
 /// Identifies an account: the public key of its signatures, or a hash thereof.
 pub type AccountId = <<Signature as Verify>::Signer as IdentifyAccount>::AccountId;
-/// How transactions name an account.
+/// How transactions identify an account.
 pub type Address = MultiAddress<AccountId, ()>;
 /// An amount of the native token, in its smallest unit.
 pub type Balance = u128;
@@ -78,8 +78,8 @@ pub type Header = generic::Header<BlockNumber, BlakeTwo256>;
 /// Block, with its transactions decoded.
 pub type Block = generic::Block<Header, UncheckedExtrinsic>;
 
-/// What the node needs to know of a block: it carries transactions without decoding them, so that
-/// it keeps working when an upgrade changes them.
+/// What the node needs to know about a block: it carries transactions without decoding them, so that it keeps working when an
+/// upgrade changes them.
 pub mod opaque {
     pub use sp_runtime::OpaqueExtrinsic as UncheckedExtrinsic;
 
@@ -87,7 +87,7 @@ pub mod opaque {
     pub type Block = sp_runtime::generic::Block<super::Header, UncheckedExtrinsic>;
 }
 
-/// Everything a transaction carries and is checked for besides its call.
+/// Everything that a transaction carries, and is checked for, besides its call.
 #[cfg(not(feature = "next"))]
 pub type TxExtension = (
     frame_system::CheckNonZeroSender<Runtime>,
@@ -212,8 +212,8 @@ mod runtime {
     #[runtime::pallet_index(7)]
     pub type TransactionPayment = pallet_transaction_payment;
 
-    // After Balances, of which its genesis takes the bonds, and before Session, whose genesis asks it who the first
-    // authorities are.
+    // After Balances, from which its genesis takes the bonds, and before Session, whose genesis asks it who the first authorities
+    // are.
     #[runtime::pallet_index(8)]
     pub type Authorities = crate::authorities;
     #[runtime::pallet_index(9)]
@@ -225,8 +225,7 @@ mod runtime {
     pub type Multisig = pallet_multisig;
     #[runtime::pallet_index(12)]
     pub type Proxy = pallet_proxy;
-    // Holds no key, and so can do nothing, unless the genesis names one: of the presets only
-    // `development` does.
+    // Holds no key, and so can do nothing, unless the genesis names one: among the presets, only `development` does.
     #[runtime::pallet_index(13)]
     pub type Sudo = pallet_sudo;
     #[runtime::pallet_index(14)]

@@ -1,4 +1,4 @@
-//! Tests of the metadata, by which clients that nobody here wrote know the chain.
+//! Tests of the metadata, from which third-party clients know the chain.
 
 mod listing;
 
@@ -19,15 +19,15 @@ use std::{
 
 /// What the last release was made of. `make release-listing` writes it when a release is made.
 const RELEASE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/metadata/release.txt");
-/// With it, the usual Wasm is compiled: see build.rs.
+/// The usual Wasm is compiled with this hash: see build.rs.
 const HASH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/metadata/hash.txt");
-/// With it, the fast one. It is written together with the other.
+/// The fast Wasm is compiled with this hash. Both files are written together.
 const HASH_FAST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/metadata/hash-fast.txt");
-/// Names the file that a test is to write and not to compare.
+/// Names the file that a test is to write instead of comparing it.
 const WRITE: &str = "GOTONG_WRITE";
 
-/// Tests are outside of any block: what reads state to build the metadata panics here. So its constants are constants, equal on
-/// every chain that runs the same code.
+/// Tests run outside of any block: reading state to build the metadata would panic here. So its constants really are constant, and
+/// equal on every chain that runs the same code.
 fn metadata_of_version(version: u32) -> RuntimeMetadata {
     let bytes = Runtime::metadata_at_version(version).expect("the version is supported");
     let metadata = RuntimeMetadataPrefixed::decode(&mut &bytes[..]).expect("metadata decodes");
@@ -113,8 +113,8 @@ fn both_wasm_have_the_hash_of_this_metadata() {
     }
 }
 
-/// The files above say nothing of what is shipped if the Wasm is compiled with another hash, or with none. Compressed, it could not
-/// be found.
+/// The files above would say nothing about what is shipped if the Wasm were compiled with another hash, or with none. In a
+/// compressed Wasm the hash could not be found.
 #[test]
 fn each_wasm_has_its_own_hash_inside() {
     let bytes_in = |file: &str| -> Vec<u8> {
@@ -244,7 +244,7 @@ const RESERVED: [&str; 70] = [
     "self",
 ];
 
-/// Names of the SDK, which its clients have got used to. They are fields in what is generated, never arguments.
+/// Names of the SDK, which its clients are used to. They are fields in generated code, never arguments.
 const NOT_OURS: [&str; 5] = [
     "Balances.Transfer.from",
     "Balances.ReserveRepatriated.from",
@@ -253,7 +253,7 @@ const NOT_OURS: [&str; 5] = [
     "Sudo.KeyChanged.new",
 ];
 
-/// Generators of code make arguments of these names.
+/// Code generators make arguments with these names.
 #[test]
 fn no_argument_has_a_reserved_name() {
     let metadata = metadata();
@@ -334,7 +334,7 @@ fn is_ours(path: &[String]) -> bool {
 
 /// A type, its variants and its fields, by name, and the docs of each.
 ///
-/// Fields without a name are told of in the docs of their type or variant, and the arguments of a call in those of the call.
+/// Fields without a name are described in the docs of their type or variant, and the arguments of a call in those of the call.
 fn docs_of(ty: &Type<PortableForm>) -> Vec<(String, &[String])> {
     let path = ty.path.to_string();
     let mut all = vec![(path.clone(), &ty.docs[..])];
@@ -390,7 +390,7 @@ fn all_that_is_ours_has_docs() {
             methods.map(|method| (format!("{}.{}", api.name, method.name), &method.docs[..])),
         );
     }
-    // One of each kind, or the names above are no longer theirs.
+    // One of each kind: if one is missing, the names above are out of date.
     for known in [
         "gotong_runtime::SessionKeys.babe",
         "gotong_runtime::authorities::pallet::Error::NotBonded",
@@ -411,7 +411,7 @@ fn all_that_is_ours_has_docs() {
     assert_eq!(without, Vec::<String>::new());
 }
 
-/// Numbers as wide as an amount of money that are none.
+/// Numbers as wide as an amount of money that are not one.
 const NOT_MONEY: [&str; 5] = [
     "gotong_protocol::view::LedgerView.doubt",
     "gotong_scoring::merkle::Node.sum",
@@ -420,7 +420,7 @@ const NOT_MONEY: [&str; 5] = [
     "gotong_scoring::share::ledger::Ledger.variance",
 ];
 
-/// Whether a value of this type has a `u128` in it, in a part whose type is not ours: those are looked at by themselves.
+/// Whether a value of this type has a `u128` in it, in a part whose type is not ours: types of ours are checked on their own.
 fn has_u128(types: &PortableRegistry, id: u32) -> bool {
     let ty = types.resolve(id).expect("the type is registered");
     let path = &ty.path.segments[..];
@@ -444,12 +444,12 @@ fn has_u128(types: &PortableRegistry, id: u32) -> bool {
     }
 }
 
-/// All that other people's clients know about an amount is its docs, and those of the type, variant or call that it is in.
+/// All that third-party clients know about an amount is its docs, and those of the type, variant or call that it is in.
 #[test]
 fn all_money_of_ours_is_in_planck() {
     let metadata = metadata();
     let types = &metadata.types;
-    // What has an amount in it, and whether its docs have the unit.
+    // The items with an amount in them, and whether their docs have the unit.
     let mut amounts: BTreeMap<String, bool> = BTreeMap::new();
     let mut look = |name: String, ty: u32, docs: [&[String]; 2]| {
         if has_u128(types, ty) {
@@ -488,7 +488,7 @@ fn all_money_of_ours_is_in_planck() {
             look(of(&constant.name), constant.ty.id, [&constant.docs, &[]]);
         }
     }
-    // One of each kind, or amounts are not found.
+    // One of each kind: if one is missing, amounts are not found.
     for known in [
         "gotong_protocol::view::RewardState::Paid.",
         "gotong_protocol::view::StakeView.unbonding",

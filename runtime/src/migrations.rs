@@ -1,4 +1,4 @@
-//! What an upgrade does to storage, before anything else of its first block.
+//! What an upgrade does to storage, before anything else in its first block.
 //!
 //! A migration looks at what it finds, and does nothing a second time: an upgrade may skip releases.
 
@@ -45,15 +45,16 @@ type OfNextRelease = ();
 
 /// From a fixed set of authorities, as spec 6 had, to sessions and a council.
 ///
-/// - An authority becomes the account that its BABE key is, which earned its fees, with as much of a bond as it has.
-/// - The session has the number of the epoch that is under way: pallet-babe tells the session of a reported slot by it.
-/// - The council is those accounts, of which each knows what the others sign; it can replace itself.
+/// - An authority becomes the account with the same public key as its BABE key, which earned its fees, with as much of a bond as it
+///   can pay.
+/// - The session has the number of the epoch that is under way: pallet-babe derives the session of a reported slot from it.
+/// - The council consists of those accounts; it can replace itself.
 pub struct StartSessions;
 
 impl OnRuntimeUpgrade for StartSessions {
     fn on_runtime_upgrade() -> Weight {
         let database = <Runtime as frame_system::Config>::DbWeight::get();
-        // Every genesis since then puts them.
+        // Every genesis since then has them.
         if pallet_session::Validators::<Runtime>::exists() {
             return database.reads(1);
         }
@@ -117,7 +118,7 @@ fn hold_bond(who: &AccountId) {
 fn start_sessions(accounts: Vec<AccountId>, owned: Vec<(AccountId, SessionKeys)>) {
     type Manager = <Runtime as pallet_session::Config>::SessionManager;
     let now: SessionIndex = Babe::epoch_index().saturated_into();
-    // Their roots, by which keys are proved.
+    // Their roots, with which keys are proved.
     Manager::new_session(now);
     Manager::new_session(now.saturating_add(1));
     pallet_session::CurrentIndex::<Runtime>::put(now);

@@ -9,7 +9,7 @@
 
 use crate::BlockNumber;
 
-/// How fast a chain goes.
+/// How fast a chain runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Pace {
     /// Name of the runtime that has this pace: the `spec_name` of its version.
@@ -23,7 +23,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// A block every six seconds, new randomness every two minutes, and ten minutes for a move: enough to start a program again.
+    /// A block every six seconds, new randomness every two minutes, and ten minutes for a move: enough to restart a program.
     pub const USUAL: Self = Self {
         spec_name: "gotong",
         slot_millis: 6_000,
@@ -39,7 +39,7 @@ impl Pace {
         move_blocks: 20,
     };
 
-    /// That of this code.
+    /// The pace of this code.
     pub const OWN: Self = if cfg!(feature = "fast") {
         Self::FAST
     } else {

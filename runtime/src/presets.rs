@@ -18,8 +18,8 @@ use crate::{
 /// What each development account owns.
 const ENDOWMENT: Balance = 10_000_000 * UNIT;
 
-/// In a quarter of the slots the VRF elects a leader, or several; the others go to one authority in
-/// turn, so that no slot stays empty. Both kinds carry a VRF output.
+/// In a quarter of the slots the VRF elects one or more leaders; the others go to one authority in turn, so that no slot stays
+/// empty. Both kinds carry a VRF output.
 const BABE_EPOCH: BabeEpochConfiguration = BabeEpochConfiguration {
     c: (1, 4),
     allowed_slots: AllowedSlots::PrimaryAndSecondaryVRFSlots,
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(get_preset(&"no such preset".into()), None);
     }
 
-    /// In Wasm of its own, for this code can have one pace only.
+    /// In a Wasm of its own, because this code can have only one pace.
     #[test]
     fn the_development_chain_has_a_pace_of_its_own() {
         let (fast, usual) = (wasm(DEV_RUNTIME_PRESET), wasm(LOCAL_TESTNET_RUNTIME_PRESET));

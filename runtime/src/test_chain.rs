@@ -1,4 +1,4 @@
-//! A chain in a test: the genesis of a preset, and one block a session.
+//! A chain in a test: the genesis of a preset, and one block per session.
 
 use codec::Encode;
 use frame_support::{dispatch::GetDispatchInfo, traits::UnfilteredDispatchable};
@@ -28,7 +28,7 @@ pub fn genesis(preset: &str) -> TestExternalities {
     storage.into()
 }
 
-/// Runs `test` in the first block of the chain of `preset`, and looks whether the authorities are sound in the end.
+/// Runs `test` in the first block of the chain of `preset`, and checks in the end that the authorities' invariants hold.
 pub fn execute(preset: &str, test: impl FnOnce()) {
     genesis(preset).execute_with(|| {
         start(FIRST_SLOT, System::parent_hash());
@@ -77,7 +77,7 @@ pub fn next(slot: u64) {
     start(slot, parent);
 }
 
-/// Ends the block, and with it so many sessions of one block each.
+/// Ends this block, and then `count` sessions of one block each.
 pub fn end_sessions(count: u32) {
     let epoch = Pace::OWN.epoch_slots;
     for _ in 0..count {
@@ -85,19 +85,19 @@ pub fn end_sessions(count: u32) {
     }
 }
 
-/// The origin of what `who` signs.
+/// The origin of a transaction that `who` signs.
 pub fn signed(who: Sr25519Keyring) -> RuntimeOrigin {
     RuntimeOrigin::signed(who.to_account_id())
 }
 
-/// Makes a call as a block would: what the runtime filters is refused.
+/// Makes a call as a block would: calls that the runtime filters are refused.
 pub fn call(origin: RuntimeOrigin, call: impl Into<RuntimeCall>) -> Result<(), DispatchError> {
     let call: RuntimeCall = call.into();
     let done = call.dispatch(origin);
     done.map(|_| ()).map_err(|failed| failed.error)
 }
 
-/// What comes of `call`, made as root, if these members of the council approve it: the first proposes.
+/// The result of `call`, made as root, if these members of the council approve it; the first one proposes.
 pub fn motion(
     ayes: &[Sr25519Keyring],
     call_as_root: impl Into<RuntimeCall>,

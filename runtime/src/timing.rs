@@ -1,8 +1,8 @@
 //! Which blocks count as time.
 //!
-//! Full blocks do not. Whoever fills them can keep others from acting for a while, but cannot make them miss a deadline.
+//! Full blocks do not. An attacker who fills them can keep others from acting for a while, but cannot make them miss a deadline.
 //!
-//! Up to `spec_version` 6 the slot and the epoch length were stored here; now they are those of the code: [`crate::pace`].
+//! Up to `spec_version` 6 the slot and the epoch length were stored here; now they are fixed in the code: see [`crate::pace`].
 
 #![deny(missing_docs)]
 
@@ -50,7 +50,7 @@ pub mod pallet {
     #[pallet::hooks]
     impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
         fn on_initialize(_now: BlockNumberFor<T>) -> Weight {
-            // What the end of the block takes.
+            // The weight of what the end of the block does.
             T::DbWeight::get().reads_writes(1, 1)
         }
 
@@ -63,14 +63,14 @@ pub mod pallet {
     }
 
     impl<T: Config> Pallet<T> {
-        /// The time: the number of the block, less the blocks before it that were full.
+        /// The time: the number of the block, minus the number of full blocks before it.
         pub fn calm_time() -> u32 {
             let number: u32 = frame_system::Pallet::<T>::block_number().saturated_into();
             number.saturating_sub(FullBlocks::<T>::get())
         }
 
-        /// The share that is used of what ordinary transactions may take of this block: of execution
-        /// time or of length, whichever is more. What hooks and others take leaves them less.
+        /// How much of the room for ordinary transactions in this block is used: of execution time or of length, whichever is more.
+        /// Whatever hooks and others use leaves less room for them.
         pub fn fullness() -> Perbill {
             let used = frame_system::Pallet::<T>::block_weight();
             let limits = T::BlockWeights::get();
@@ -131,19 +131,19 @@ mod tests {
         normal.expect("normal transactions have a limit")
     }
 
-    /// Uses so much of what ordinary transactions may take, in weight.
+    /// Uses `percent` of the weight that ordinary transactions may take.
     fn fill(percent: u32) {
         let weight = Perbill::from_percent(percent) * normal_weight();
         System::register_extra_weight_unchecked(weight, DispatchClass::Normal);
     }
 
-    /// The same in length.
+    /// The same for the length.
     fn lengthen(percent: u32) {
         let longest = *RuntimeBlockLength::get().max.get(DispatchClass::Normal);
         BlockSize::<Runtime>::put(Perbill::from_percent(percent) * longest);
     }
 
-    /// Makes so many blocks, each filled like that.
+    /// Makes `count` blocks, each filled by `fill`.
     fn blocks(count: u32, fill: impl Fn()) {
         for _ in 0..count {
             start();

@@ -11,7 +11,7 @@ import sys
 
 from substrateinterface import Keypair, SubstrateInterface
 
-# This client knows metadata up to version 14, which tells nothing of runtime APIs: it is told of those that it is to call.
+# This client knows metadata up to version 14, which has no runtime APIs, so it is told about those that it should call.
 RUNTIME_APIS = {
     "types": {
         "StakeView": {

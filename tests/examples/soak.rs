@@ -1,14 +1,14 @@
-//! `make soak`: a network whose processes are killed at random for as long as you like, one after another. In the end all
-//! are up, the round under way ends, and the books are looked at. The last line is JSON; the last five of its fields are 0 if
-//! nothing went wrong, and the program fails if they are not. A run of ten minutes or more fails as well if it tested too
-//! little: if something was never struck, nothing was struck during a dispute, or no round settled.
+//! `make soak`: a network whose processes are killed at random, one after another, for as long as you like. At the end all are up,
+//! the round under way ends, and the books are checked. The last line is JSON. Its last five fields are 0 if nothing went wrong;
+//! otherwise the program fails. A run of ten minutes or more also fails if it tested too little: if something was never struck,
+//! nothing was struck during a dispute, or no round settled.
 //!
-//! Four authorities with a node each, a sponsor, contributors and honest attesters on different ones of them, and one attester that
-//! lies. Once that one is convicted, another takes its place, so that strikes meet disputes. One authority at a time is killed or
-//! cut off, and has to be back, with what became final meanwhile, before the next strike: so three of four are up at any time, and
-//! blocks become final. Nothing that is killed stays down for longer than the windows of a round allow: who is away longer than
-//! that loses stake, and should. The moves of a dispute are shorter: while an honest attester has to make one, whatever is struck
-//! comes back at once.
+//! There are four authorities with a node each; a sponsor, contributors and honest attesters on different nodes; and one attester
+//! that lies. Once the liar is convicted, another takes its place, so that strikes meet disputes. One authority at a time is killed
+//! or cut off, and has to be back, with everything that became final meanwhile, before the next strike. So three of four are up at
+//! any time, and blocks become final. Nothing that is killed stays down for longer than the windows of a round allow: a process
+//! that is away for longer loses stake, and should. The windows for moves in a dispute are shorter: while an honest attester has to
+//! make one, whatever is struck comes back at once.
 
 use anyhow::{bail, ensure, Context, Result};
 use clap::Parser;
@@ -31,34 +31,34 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-/// The nodes of the authorities. The others name the first when they connect, and it names nobody: so it can be cut off.
+/// The nodes of the authorities. The others name the first one when they connect, and it names nobody, so that it can be cut off.
 const NODES: [&str; 4] = ["Alice", "Bob", "Charlie", "Dave"];
 const CONTRIBUTORS: [&str; 2] = ["One", "Two"];
 const ATTESTERS: [&str; 3] = ["Judith", "Judas", "Jude"];
-/// Those who attest at once: the honest ones, and a liar.
+/// How many attest at the same time: the honest ones, and a liar.
 const SEATS: usize = ATTESTERS.len() + 1;
 
 /// What a contributor and an attester put on hold.
 const STAKES: [u128; 2] = [100 * UNIT, 1_000 * UNIT];
 /// The sponsor's budget, in GTG.
 const BUDGET: u128 = 1_000;
-/// The shards of the task, one for each round. A round takes more than half a minute, for that long is its challenge.
+/// The shards of the task, one for each round. A round takes more than half a minute, because its challenge alone takes that long.
 const SHARDS: u64 = 36;
 
 /// Seconds between one strike and the next.
 const PAUSE: RangeInclusive<u64> = 2..=12;
-/// Seconds that a process stays dead, or a node alone.
+/// For how many seconds a process stays dead, or a node alone.
 const AWAY: RangeInclusive<u64> = 0..=5;
-/// The least number of blocks, of a second each, that an honest attester has left for its move in a dispute when it is killed. A
-/// move may take 20, so one that is away when it begins has as many left.
+/// How many blocks, of a second each, an honest attester must have left for its move in a dispute before it may be killed. A move
+/// may take 20, so an attester that is away when it begins still has this many left.
 const LEFT_FOR_MOVE: u32 = 15;
-/// Seconds after which a run has to have tested everything.
+/// After how many seconds a run must have tested everything.
 const LONG: u64 = 600;
-/// How often a node is started that ends at once, as one does whose port another program has just taken.
+/// How often to start a node that ends at once, which happens if another program has just taken its port.
 const STARTS: u32 = 5;
-/// Longest wait for a node that was away to know as final what the others had as their best block.
+/// Longest wait until a node that was away knows as final what the others had as their best block.
 const CATCH_UP: Duration = Duration::from_secs(240);
-/// Longest wait for an honest attester to make its moves, before it is killed.
+/// Longest wait until an honest attester has made its moves, so that it can be killed.
 const TO_MOVE: Duration = Duration::from_secs(240);
 /// Longest wait for the round under way to end, once nothing is killed any more.
 const LAST_ROUND: Duration = Duration::from_secs(900);
@@ -82,14 +82,14 @@ struct Worker {
     running: Running,
 }
 
-/// What is killed, and how often it was.
+/// The processes to kill, and how often they were killed.
 struct Soak {
     all: Authorities,
     workers: Vec<Worker>,
     random: StdRng,
-    /// Who is struck next, from the last one on, by the numbers of [`Soak::name`].
+    /// What to strike next, the last one first, by the numbers of [`Soak::name`].
     deck: Vec<usize>,
-    /// Who was struck so far, by the same numbers.
+    /// What was struck so far, by the same numbers.
     struck: BTreeSet<usize>,
     /// All the money at the start.
     money: Money,
@@ -97,7 +97,7 @@ struct Soak {
     sponsor_bond: u128,
     kills: u32,
     partitions: u32,
-    /// How many of both while a dispute was open.
+    /// How many strikes of both kinds came while a dispute was open.
     strikes_amid_disputes: u32,
     /// How often something honest ended by itself.
     crashes: u32,
@@ -105,19 +105,19 @@ struct Soak {
     liars: u32,
     /// Disputes that were seen.
     disputes: u32,
-    /// The ids of those that an honest attester lost.
+    /// The ids of the disputes that an honest attester lost.
     lost_disputes: BTreeSet<u32>,
 }
 
 impl Soak {
-    /// Starts all of it, and a task of many rounds.
+    /// Starts all of it, and a task with many rounds.
     async fn start(seed: u64) -> Result<(Self, TaskId)> {
         let accounts = [&["Sponsor"][..], &CONTRIBUTORS, &ATTESTERS].concat();
         let all = Authorities::start(NODES.len(), NODES.len()).await?;
         let network = &all.network;
         network.endow(&accounts).await?;
         network.register(&CONTRIBUTORS, &ATTESTERS).await?;
-        // Windows in which a process may be dead for a while. They end once all have acted, but for the challenge.
+        // Windows in which a process may be dead for a while. Except for the challenge, they end once everybody has acted.
         let command = format!(
             "task open --name=soak --init-seed=1 --price=0.01 --cap=100 --budget={BUDGET} --fee-permille=100 \
              --commit-blocks=90 --reveal-blocks=90 --attest-blocks=90 --challenge-blocks=30 --weight-cap=1000 \
@@ -176,7 +176,7 @@ impl Soak {
         }
     }
 
-    /// All nodes, as the worker of this index takes them: the one that it begins with first.
+    /// All nodes, as the worker with this index takes them; the one that it begins with comes first.
     fn route(&self, worker: usize) -> String {
         let nodes = 0..NODES.len();
         let urls: Vec<String> = nodes
@@ -201,19 +201,19 @@ impl Soak {
         Ok(())
     }
 
-    /// Starts a liar with an account of its own, in place of the one before it.
+    /// Starts a liar with an account of its own, in place of the previous one.
     async fn employ_liar(&mut self) -> Result<()> {
         self.liars += 1;
         let name = format!("Liar{}", self.liars);
         let network = &self.all.network;
         network.endow(&[name.as_str()]).await?;
         network.register(&[], &[name.as_str()]).await?;
-        // To drop a process kills it.
+        // Dropping a process kills it.
         self.workers.retain(|worker| !worker.is_liar);
         self.employ(&name, true, "attest --device=flex --lie=loss".to_owned())
     }
 
-    /// Employs another liar once the last one is convicted, and has no stake any more.
+    /// Employs another liar once the last one is convicted and has no stake any more.
     async fn replace_liar(&mut self) -> Result<()> {
         let liar = account(&format!("Liar{}", self.liars));
         let stake = self.all.network.client.best().await?.stake(&liar).await?;
@@ -224,7 +224,7 @@ impl Soak {
         self.employ_liar().await
     }
 
-    /// What can be struck, by its number: the workers, the nodes, and last the first node's peers, from which it is cut off.
+    /// What can be struck, by its number: the workers, the nodes, and last the first node's connection to its peers.
     fn name(&self, victim: usize) -> String {
         match victim.checked_sub(self.workers.len()) {
             None => self.workers[victim].account.clone(),
@@ -233,8 +233,8 @@ impl Soak {
         }
     }
 
-    /// Who is struck next: the first node is cut off, so that no run is without that; then each is killed, in a random order; then
-    /// all over again.
+    /// What to strike next. First, the first node is cut off, so that no run is without that. Then each process is killed, in a
+    /// random order. Then all of it begins again.
     fn draw(&mut self) -> usize {
         let cut = self.workers.len() + NODES.len();
         self.deck.pop().unwrap_or_else(|| {
@@ -285,7 +285,7 @@ impl Soak {
         })
     }
 
-    /// Takes the victim away for so many seconds, unless it is a worker that has ended.
+    /// Takes the victim away for `away` seconds, unless it is a worker that has ended.
     async fn take_away(&mut self, victim: usize, away: u64) -> Result<()> {
         let name = self.name(victim);
         match victim.checked_sub(self.workers.len()) {
@@ -308,7 +308,7 @@ impl Soak {
                 self.bring_back(node).await?;
             }
             Some(_) => {
-                // It answers, hears of no block, and makes some of its own.
+                // It answers, but hears of no blocks, and makes some of its own.
                 let alone = ["--reserved-only", "--force-authoring"];
                 self.restart(0, &alone).await?;
                 self.partitions += 1;
@@ -330,7 +330,7 @@ impl Soak {
         Ok(())
     }
 
-    /// Starts a node on what it has, with `more` arguments this time, and returns once it answers.
+    /// Starts a node on its existing data, with `more` arguments this time, and returns once it answers.
     async fn restart(&mut self, index: usize, more: &[&str]) -> Result<Client> {
         for _ in 0..STARTS {
             let node = self.node(index);
@@ -344,8 +344,8 @@ impl Soak {
         bail!("the node of {} does not start", NODES[index])
     }
 
-    /// Starts a node, and returns once it knows as final what another one has as its best block now: so those that are up
-    /// finalize, and it has dropped what it made alone.
+    /// Starts a node, and returns once it knows as final what another node has as its best block now. So those that are up
+    /// finalize, and it has dropped the blocks that it made alone.
     async fn bring_back(&mut self, index: usize) -> Result<()> {
         let client = self.restart(index, &[]).await?;
         let other = self.url((index + 1) % NODES.len());
@@ -359,7 +359,7 @@ impl Soak {
         Ok(())
     }
 
-    /// Strikes for so long, then looks at the books.
+    /// Strikes for this many seconds, then checks the books.
     async fn run(&mut self, task: TaskId, seconds: u64, seed: u64) -> Result<()> {
         let is_long = seconds >= LONG;
         let started = Instant::now();
@@ -371,7 +371,7 @@ impl Soak {
         }
         let last = self.all.network.task(task).await?.round;
         eprintln!("soak: all is up; waiting for the end of round {last}");
-        // Whether it ends is told below.
+        // Whether it has ended is reported below.
         if let Err(error) = self.all.network.ended(task, last.0, LAST_ROUND).await {
             eprintln!("soak: {error:#}");
         }
@@ -420,8 +420,8 @@ impl Soak {
         Ok(())
     }
 
-    /// Starts again what has failed by itself, and counts it, for nothing should. A liar is not counted: once it is convicted, and
-    /// no longer registered, it may end. Who is done stays away: a sponsor without shards.
+    /// Restarts what has failed by itself, and counts it, because nothing should. A liar is not counted: it may end once it is
+    /// convicted and no longer registered. A sponsor without shards is done, and is not restarted.
     async fn revive(&mut self) -> Result<()> {
         for index in 0..self.workers.len() {
             let worker = &mut self.workers[index];
@@ -441,15 +441,15 @@ impl Soak {
         Ok(())
     }
 
-    /// Stake of honest accounts that is gone, in planck: that of contributors and attesters, the authorities' bonds and the
-    /// sponsor's.
+    /// The stake that honest accounts lost, in planck: contributors' and attesters' stake, and the bonds of authorities and
+    /// sponsor.
     async fn honest_stake_lost(&self, task: TaskId) -> Result<u128> {
         let moment = self.all.network.client.best().await?;
         let view = self.all.network.task(task).await?;
         let mut lost = self.sponsor_bond.saturating_sub(view.bond);
         let bond = moment.amount("Authorities", "AuthorityBond")?;
         for name in NODES {
-            // Nothing else of theirs is on hold.
+            // They have nothing else on hold.
             let held = moment.balance(&account(name)).await?.reserved;
             lost += bond.saturating_sub(held);
         }
@@ -465,8 +465,9 @@ impl Soak {
         Ok(lost)
     }
 
-    /// By how much the books are wrong, in planck: what all accounts own, free and on hold, is not what there is; there is more than
-    /// at the start, though nothing is ever minted; or the task's budget is not what is left of it, set aside and paid.
+    /// By how much the books are wrong, in planck. They are if the accounts together do not own, free and on hold, what there is;
+    /// if there is more than at the start, although nothing is ever minted; or if the task's budget is not the sum of what is left
+    /// of it, what is set aside and what was paid.
     async fn money_difference(&self, task: TaskId) -> Result<u128> {
         let money = Money::at(&self.url(0)).await?;
         let minted = money.issued.saturating_sub(self.money.issued);
@@ -475,7 +476,8 @@ impl Soak {
         Ok(money.difference() + minted + budget.abs_diff(BUDGET * UNIT))
     }
 
-    /// Rounds that the chain knows: how many settled, and how many have no end. What it does not know any more has ended.
+    /// How many of the rounds that the chain knows settled, and how many have not ended. A round that it does not know any more has
+    /// ended.
     async fn rounds(&self, task: TaskId, last: RoundId) -> Result<(u32, u32)> {
         let moment = self.all.network.client.best().await?;
         let (mut settled, mut unended) = (0, 0);
@@ -490,8 +492,7 @@ impl Soak {
         Ok((settled, unended))
     }
 
-    /// Counts the disputes that there were, and those that somebody honest lost. Their ids are numbers in order; the chain forgets
-    /// old verdicts.
+    /// Counts all disputes, and those that an honest party lost. Their ids are consecutive numbers; the chain forgets old verdicts.
     async fn look_at_disputes(&mut self) -> Result<()> {
         let moment = self.all.network.client.best().await?;
         let open = moment.disputes(None).await?.into_iter().map(|one| one.id);
@@ -513,7 +514,7 @@ impl Soak {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default();
-            // Of a node other than the first, it is in its own folder.
+            // The log of each node except the first is in the node's own folder.
             let (log, name) = match path.is_dir() {
                 true => (path.join("node.log"), Path::new(name).with_extension("log")),
                 false => (path.clone(), name.into()),
@@ -530,12 +531,12 @@ fn account(name: &str) -> Account {
     key(name).public_key().0
 }
 
-/// Whether it is an honest attester: nobody else takes part in disputes but liars.
+/// Whether it is an honest attester. Everybody else in disputes is a liar.
 fn is_honest(who: &Account) -> bool {
     ATTESTERS.iter().any(|name| account(name) == *who)
 }
 
-/// Who of the honest has to make a move in these disputes, and how many blocks are left for it at this one.
+/// The honest accounts that have to make a move in these disputes, and how many blocks are left for it at this one.
 fn honest_moves(open: &[DisputeView], block: u32) -> Vec<(Account, u32)> {
     open.iter()
         .map(|dispute| (mover(dispute), dispute.deadline.saturating_sub(block)))
@@ -543,7 +544,7 @@ fn honest_moves(open: &[DisputeView], block: u32) -> Vec<(Account, u32)> {
         .collect()
 }
 
-/// Who has to make the next move.
+/// The account that has to make the next move.
 fn mover(dispute: &DisputeView) -> Account {
     match dispute.awaits_answer {
         true => dispute.accused,
@@ -551,7 +552,7 @@ fn mover(dispute: &DisputeView) -> Account {
     }
 }
 
-/// Who lost a dispute, if anybody did.
+/// The account that lost a dispute, if there is one.
 fn loser(dispute: &ClosedDispute) -> Option<Account> {
     match dispute.verdict {
         Verdict::Moot => None,

@@ -34,9 +34,9 @@ const VALIDATORS: &str = "0xcec5070d609dd3497f72bde07fc96ba088dcde934c658227ee1d
 /// Longest wait for a new node to catch up with the others.
 const CATCH_UP_LIMIT: Duration = Duration::from_secs(120);
 
-/// What may bound the cost of a motion: time in picoseconds, and the size of a proof in bytes.
+/// The limits for the cost of a motion: time in picoseconds, and the size of a proof in bytes.
 const MOTION_WEIGHT: (Compact<u64>, Compact<u64>) = (Compact(250_000_000_000), Compact(1_000_000));
-/// What may bound the length of a motion, in bytes.
+/// The limit for the length of a motion, in bytes.
 const MOTION_LENGTH: Compact<u32> = Compact(2_000);
 
 /// The specification of the chain `local`, with the code of `dev`, whose slots last a second, and with the first this many of
@@ -123,7 +123,7 @@ impl Authorities {
         Ok(node)
     }
 
-    /// The same for a node that has no state until it is up to date, so it cannot answer any questions before.
+    /// The same for a node that has no state until it is up to date, and so cannot answer any questions before that.
     pub async fn launch(&self, name: &str, arguments: &[&str]) -> Result<Node> {
         self.launch_with(name, arguments, &[]).await
     }
@@ -185,7 +185,7 @@ pub async fn bond_with(client: &Client, name: &str, made: &SessionKeys) -> Resul
     Ok(())
 }
 
-/// Makes `name` an authority by a motion of the council. `council` are the members who approve.
+/// Makes `name` an authority by a motion of the council. `council` are the members who approve it.
 pub async fn add(client: &Client, council: &[&str], name: &str) -> Result<()> {
     let account = key(name).public_key().0;
     as_root(client, council, &Call::new("Authorities", "add", account)).await
@@ -256,7 +256,7 @@ pub async fn author(node: &str, block: H256) -> Result<u32> {
         (kind, &engine) == (BEFORE_RUNTIME, b"BABE"),
         "no slot is claimed"
     );
-    // Which kind of a slot it is, and who claims it.
+    // The kind of the slot, and who claims it.
     let (_, author): (u8, u32) = Decode::decode(&mut &claim[..])?;
     Ok(author)
 }

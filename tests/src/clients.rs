@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 pub enum PythonClient {
     /// py-substrate-interface.
     SubstrateInterface,
-    /// aio-substrate-interface, which was async-substrate-interface.
+    /// aio-substrate-interface, formerly async-substrate-interface.
     AioSubstrateInterface,
 }
 
@@ -36,7 +36,7 @@ impl Clients {
     /// Copies the scripts to a new folder within `folder`.
     ///
     /// # Errors
-    /// The clients are not installed.
+    /// Fails if the clients are not installed.
     pub fn new(folder: &Path) -> Result<Self> {
         let built = sibling("gotong")?;
         let target = built.ancestors().nth(2).context("the target folder")?;
@@ -57,7 +57,7 @@ impl Clients {
         Ok(Self { installed, folder })
     }
 
-    /// Runs a script with Node.js, and gives the JSON of its last line.
+    /// Runs a script with Node.js, and returns the JSON of its last line.
     pub async fn javascript(&self, script: &str, arguments: &[&str]) -> Result<Value> {
         last_line(&self.node(script, arguments).await?)
     }
@@ -73,7 +73,7 @@ impl Clients {
         Ok(())
     }
 
-    /// Runs a script of the client, and gives the JSON of its last line.
+    /// Runs a script of the client, and returns the JSON of its last line.
     pub async fn python(&self, client: PythonClient, arguments: &[&str]) -> Result<Value> {
         let name = match client {
             PythonClient::SubstrateInterface => "substrate_interface",
@@ -100,9 +100,9 @@ impl Clients {
             .args(arguments)
             .current_dir(&self.folder)
             .env("PYTHONDONTWRITEBYTECODE", "1")
-            // PAPI takes the WebSocket that browsers have, and Node.js from version 22 on.
+            // PAPI uses the WebSocket that browsers have, and that Node.js has from version 22 on.
             .env("NODE_OPTIONS", "--experimental-websocket")
-            // It would install the code that it generated; the script imports it where it is.
+            // It would install the code that it generated, but the script imports that code from where it is.
             .env("npm_config_dry_run", "true")
             .env("npm_config_offline", "true")
             .kill_on_drop(true);

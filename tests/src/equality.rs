@@ -1,5 +1,5 @@
-//! Whether evaluators give the reference's bits: every word that every op gives is compared, and those that
-//! differ are counted; and every value of a gradient.
+//! Checks that evaluators give exactly the reference's bits. Every word that every op gives is compared, and those that differ are
+//! counted; so is every value of a gradient.
 
 use anyhow::{ensure, Context, Result};
 use gotong_evaluation::{check_precision, compare, BurnEvaluator, FastCpu, Traced};
@@ -18,13 +18,13 @@ mod any_graph;
 
 /// A model and samples for it.
 pub struct Case {
-    /// What failures call it.
+    /// The name that failures use for it.
     pub name: String,
     /// The model.
     pub graph: Graph,
     /// Its weights, in the order of [`Graph`].
     pub weights: Vec<i16>,
-    /// What it is evaluated on.
+    /// The samples that it is evaluated on.
     pub samples: Samples,
 }
 
@@ -41,7 +41,7 @@ pub struct Tally {
     pub first: Option<String>,
     /// Values of gradients that all evaluators together gave.
     pub gradient_values: u64,
-    /// Values of gradients that differ between implementations; 0.
+    /// Values of gradients that differ between implementations. Should be 0.
     pub mismatched_gradient_values: u64,
     /// Where the first of them was.
     pub first_of_gradients: Option<String>,
@@ -56,7 +56,7 @@ impl Candidates {
     /// The fast evaluator of the processor, and Burn's on `devices`.
     ///
     /// # Errors
-    /// A device that is not there, or does not multiply in whole f32.
+    /// Fails if a device is not there, or does not multiply in whole f32.
     pub fn new(devices: &[DeviceChoice]) -> Result<Self> {
         let mut evaluators: Vec<(String, Box<dyn Traced>)> =
             vec![("fast CPU".into(), Box::new(FastCpu))];
@@ -69,7 +69,7 @@ impl Candidates {
         Ok(Self { evaluators })
     }
 
-    /// What they are, devices included.
+    /// Their names, devices included.
     pub fn names(&self) -> Vec<&str> {
         let names = self.evaluators.iter().map(|(name, _)| name.as_str());
         names.collect()
@@ -79,7 +79,7 @@ impl Candidates {
     /// compares its gradients.
     ///
     /// # Errors
-    /// An evaluator that cannot evaluate it.
+    /// Fails if an evaluator cannot evaluate it.
     pub fn compare(&mut self, case: &Case, tally: &mut Tally) -> Result<()> {
         tally.models += 1;
         let Case {
@@ -142,8 +142,8 @@ fn gradients(differentiator: &mut dyn Differentiator, case: &Case) -> Result<Vec
     Ok(all)
 }
 
-/// Models of random shapes and scales, and graphs of any ops in any order, each with weights at random,
-/// at their extremes, and where rounding decides. The same seed gives the same models.
+/// Models of random shapes and scales, and graphs of any ops in any order. Each comes with random weights, with extreme ones, and
+/// with weights at which rounding decides. The same seed gives the same models.
 pub fn random_cases(seed: u64) -> Result<Vec<Case>> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut cases = Vec::new();
@@ -162,14 +162,14 @@ pub fn random_cases(seed: u64) -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// Among the random models, those of any ops in any order.
+/// How many of the random models are graphs of any ops in any order.
 const ANY_GRAPHS: usize = 60;
 
-/// A classifier of images and a language model that have learned for some updates on a device, from the
-/// same first weights on every device, those of seed [`SEED`].
+/// A classifier of images and a language model that have learned for some updates on a device. Their first weights, those of seed
+/// [`SEED`], are the same on every device.
 ///
 /// # Errors
-/// A device or a data set that is not there.
+/// Fails if a device or a data set is not there.
 pub fn trained_cases(choice: DeviceChoice) -> Result<Vec<Case>> {
     let language = Transformer {
         vocab: 84,
@@ -189,13 +189,13 @@ pub fn trained_cases(choice: DeviceChoice) -> Result<Vec<Case>> {
     .collect()
 }
 
-/// Of the first weights of [`trained_cases`].
+/// The seed of the first weights of [`trained_cases`].
 pub const SEED: u64 = 1;
 
 /// A model that has learned from a data set for some updates, with a few samples that it did not learn from.
 ///
 /// # Errors
-/// As [`trained_cases`].
+/// See [`trained_cases`].
 pub fn trained(set: DataSet, graph: Graph, choice: DeviceChoice) -> Result<Case> {
     let weights = learned(set, &graph, initial_weights(&graph, SEED), choice)?;
     let report = set.load(&folder(), Use::Report, &graph)?.slice(0..9);
@@ -207,10 +207,10 @@ pub fn trained(set: DataSet, graph: Graph, choice: DeviceChoice) -> Result<Case>
     })
 }
 
-/// What becomes of `weights` by some updates on a data set.
+/// What some updates on a data set make of `weights`.
 ///
 /// # Errors
-/// As [`trained_cases`].
+/// See [`trained_cases`].
 pub fn learned(
     set: DataSet,
     graph: &Graph,
@@ -234,10 +234,10 @@ pub fn learned(
 }
 
 impl Case {
-    /// The same model with so many samples of a data set, none of which it learned from.
+    /// The same model with `count` samples of a data set, none of which it learned from.
     ///
     /// # Errors
-    /// A data set that is not there, or that the model is not made for.
+    /// Fails if a data set is not there, or if the model is not made for it.
     pub fn examined(self, set: DataSet, count: usize) -> Result<Self> {
         let report = set.load(&folder(), Use::Report, &self.graph)?;
         let records = report.slice(0..count).records();
@@ -337,7 +337,7 @@ fn random_transformer(random: &mut StdRng) -> Graph {
     graph
 }
 
-/// Gives the requants scales at random, near those that keep activations alive.
+/// Gives the requants random scales, close to those that keep activations alive.
 fn rescale(graph: &mut Graph, random: &mut StdRng) {
     for op in &mut graph.ops {
         match op {
@@ -391,7 +391,7 @@ mod tests {
             assert_eq!(case.graph.parameters(), case.weights.len());
             let ops = &case.graph.ops;
             kinds.extend(ops.iter().map(discriminant));
-            // Of what an earlier attention is of.
+            // A mix of what an earlier attention works on.
             let is_other = |(at, op): &(usize, &Op)| match op {
                 Op::Mix { from, .. } => *from as usize + 4 != *at,
                 _ => false,

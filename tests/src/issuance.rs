@@ -8,10 +8,10 @@ use subxt::ext::jsonrpsee::{core::client::ClientT, rpc_params, ws_client::WsClie
 const ACCOUNTS: &str = "0x26aa394eea5630e07c48ae0c9558cef7b99d880ec681799c0cf30e8886371da9";
 /// Where `Balances.TotalIssuance` is.
 const ISSUANCE: &str = "0xc2261276cc9d1f8598ea4b6a74b15c2f57c875e4cff74148e4628f264b974c80";
-/// Most keys that a node gives at once.
+/// The most keys that a node gives at once.
 const PAGE: usize = 1_000;
 
-/// An account in storage: nonce and three counts of references; then what is free, on hold, frozen, and flags.
+/// An account in storage: the nonce and three reference counts; then the free, held and frozen amounts, and flags.
 type AccountInfo = ([u32; 4], [u128; 4]);
 
 /// The money of a chain in one block, in planck.
@@ -27,7 +27,7 @@ impl Money {
     /// Reads it at the best block of the node.
     ///
     /// # Errors
-    /// A node that cannot be reached, a thousand accounts, and storage of another kind.
+    /// Fails if the node cannot be reached, if there are a thousand accounts, or if storage looks different.
     pub async fn at(node: &str) -> Result<Self> {
         let client = WsClientBuilder::new().build(node).await?;
         let block: String = client

@@ -8,8 +8,8 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// Passes on what a node answers, and replaces a text in it by another of the same length. A server's frames of a WebSocket are
-/// not masked, so that no frame need be taken apart.
+/// Passes on what a node answers, and replaces a text in it by another of the same length. A server's WebSocket frames are not
+/// masked, so no frame has to be taken apart.
 pub struct Liar {
     /// Where it listens.
     pub url: String,

@@ -51,7 +51,7 @@ pub use turns::{turn, turn_alone, Turn};
 
 /// One token in planck.
 pub const UNIT: u128 = 1_000_000_000_000;
-/// What every test account gets.
+/// What every test account is given.
 const ENDOWMENT: u128 = 100_000 * UNIT;
 /// Longest wait for a node to answer: its first start compiles the runtime's Wasm.
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -359,7 +359,7 @@ impl Network {
         Ok(())
     }
 
-    /// Opens a task of this size as `Sponsor`, for those who are registered.
+    /// Opens a task of this size as `Sponsor`, for accounts that are already registered.
     pub async fn open_another(&self, size: &str, seats: usize) -> Result<TaskId> {
         self.open(size, seats, WINDOWS, CHALLENGE).await
     }

@@ -5,10 +5,10 @@ use anyhow::{ensure, Result};
 use gotong_training::onnx;
 use std::{fs, path::Path};
 
-/// Logits of every sample of a case by onnxruntime, in natural units: of all its tokens, one after another.
+/// The logits of every sample of a case by onnxruntime, in natural units, for all of the sample's tokens one after another.
 ///
 /// # Errors
-/// The environment is not installed, or onnxruntime refuses the model.
+/// Fails if the environment is not installed, or if onnxruntime refuses the model.
 pub fn logits(case: &Case) -> Result<Vec<Vec<f32>>> {
     let folder = tempfile::tempdir()?;
     let path = |name: &str| folder.path().join(name);

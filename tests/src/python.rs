@@ -7,10 +7,10 @@ use std::{
     process::Command,
 };
 
-/// The folder of the environment, whether or not it is there.
+/// The folder of the environment, whether or not it exists.
 ///
 /// # Errors
-/// The programs are not where cargo puts them.
+/// Fails if the programs are not where cargo puts them.
 pub fn environment() -> Result<PathBuf> {
     let built = sibling("gotong")?;
     let target = built.ancestors().nth(2).context("built in target/debug")?;
@@ -20,7 +20,7 @@ pub fn environment() -> Result<PathBuf> {
 /// Runs a script with the environment's Python.
 ///
 /// # Errors
-/// The environment is not there.
+/// Fails if the environment does not exist.
 pub fn python(script: &Path) -> Result<Command> {
     let program = environment()?.join("bin/python");
     ensure!(

@@ -8,10 +8,10 @@ use parquet::{
 };
 use std::{fs::File, path::Path, sync::Arc};
 
-/// Writes columns of numbers, and behind them one of text.
+/// Writes columns of numbers, followed by one of text.
 ///
 /// # Errors
-/// A file that cannot be written, or a name that is none of Parquet's.
+/// Fails if the file cannot be written, or if a name is not valid in Parquet.
 pub fn write_parquet(
     path: &Path,
     columns: &[(&str, Vec<f64>)],

@@ -18,16 +18,16 @@ import sys
 import termios
 import time
 
-# Longest wait for a text, and for the end, in seconds.
+# Longest wait, in seconds, for a text and for the end.
 LIMIT = 60
 ROWS, COLUMNS = 30, 130
-# What a program tells a terminal: a command with numbers and a letter, or a letter alone.
+# What a program sends to a terminal: a command with numbers and a letter, or a letter alone.
 COMMAND = re.compile(r"\x1b(?:\[([<>=?0-9;]*)([A-Za-z])|[=>78c])")
 COLOUR = re.compile(r"(?:^|;)(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;|$)")
 
 
 class Screen:
-    """What stands on a terminal that knows no more commands than the program needs."""
+    """The contents of a terminal that knows no more commands than the program needs."""
 
     def __init__(self):
         self.rest = ""
@@ -50,7 +50,7 @@ class Screen:
             if text[at] == "\x1b":
                 command = COMMAND.match(text, at)
                 if command is None:
-                    # It is cut off: the next bytes complete it.
+                    # It is cut off, and the next bytes complete it.
                     self.rest = text[at:]
                     return
                 self.obey(command[1] or "", command[2] or "")
@@ -91,7 +91,7 @@ def controlling_terminal():
 
 
 def modes(terminal):
-    """What the terminal does, without the bits that write its input speed out, which is the same as without them."""
+    """The settings of the terminal, without the bits that spell out its input speed, which make no difference."""
     attributes = termios.tcgetattr(terminal)
     attributes[2] &= ~0o2003600000  # CIBAUD
     return attributes
@@ -136,7 +136,7 @@ def main():
             else:
                 sys.exit(f"there is no step {kind!r}")
         read_until(lambda: child.poll() is not None, "the end")
-        # What it wrote last.
+        # Whatever it wrote last.
         while select.select([master], [], [], 0.2)[0]:
             screen.take(decoder.decode(os.read(master, 65536)))
     finally:
@@ -144,7 +144,7 @@ def main():
             child.kill()
     told = {
         "status": child.returncode,
-        # Line by line, with echo, as the shell had it.
+        # Input comes line by line, with echo, as the shell had it.
         "is_restored": modes(slave) == before,
         "was_raw": was_raw,
         "used_other_screen": "1049" in screen.modes,

@@ -1,4 +1,4 @@
-//! A terminal of its own for a program, in which keys are pressed once a text is on the screen. Python makes it.
+//! Runs a program in a terminal of its own, in which keys are pressed once a text is on the screen. Python makes the terminal.
 
 use crate::python::python;
 use anyhow::{ensure, Context, Result};
@@ -9,7 +9,7 @@ use std::path::Path;
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step<'a> {
-    /// Waits until a line of the screen has this text.
+    /// Waits until a line of the screen contains this text.
     Expect(&'a str),
     /// Types these keys, as a terminal sends them.
     Press(&'a str),
@@ -24,13 +24,13 @@ pub struct Ended {
     pub status: i32,
     /// Whether the terminal's settings are those from before.
     pub is_restored: bool,
-    /// Whether keys came one by one meanwhile.
+    /// Whether keys came one by one while it ran.
     pub was_raw: bool,
-    /// Whether it drew on a screen besides that of the shell.
+    /// Whether it drew on a screen other than that of the shell.
     pub used_other_screen: bool,
-    /// Whether that of the shell is there again.
+    /// Whether the shell's screen was restored.
     pub left_other_screen: bool,
-    /// Whether there is a cursor.
+    /// Whether the cursor is visible.
     pub shows_cursor: bool,
     /// Whether anything was coloured.
     pub has_colours: bool,
@@ -46,10 +46,11 @@ impl Ended {
     }
 }
 
-/// Runs a program to its end in a terminal of its own, in which it finds these variables and none that others set for colours.
+/// Runs a program to its end in a terminal of its own. The program gets these variables, and none of those that others set for
+/// colours.
 ///
 /// # Errors
-/// Python is not there; a text does not come; the program does not end.
+/// Fails if Python is not there, if a text does not come, or if the program does not end.
 pub async fn run(
     program: &Path,
     arguments: &[String],

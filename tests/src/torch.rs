@@ -1,5 +1,5 @@
-//! PyTorch, in the environment that `make pytorch` completes: the peer that the exact machine and Burn
-//! are held against.
+//! PyTorch, in the environment that `make pytorch` completes: the peer that the exact machine and
+//! Burn are compared with.
 
 use crate::python::environment;
 use anyhow::{ensure, Context, Result};
@@ -16,15 +16,15 @@ use std::{
 /// The worked example, and its model.
 pub const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/pytorch");
 
-/// A process that trains by itself.
+/// A program that trains alone.
 pub const ALONE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/torch_alone.py");
 
-/// Runs a script with PyTorch; it may import the example's model.
+/// Runs a script with PyTorch. The script may import the example's model.
 ///
 /// # Errors
-/// PyTorch is not installed.
+/// Fails if PyTorch is not installed.
 pub fn python(script: &Path) -> Result<Command> {
-    // What scripts/python.sh leaves there.
+    // The file that scripts/python.sh leaves there.
     let installed = environment()?.join("requirements-torch.txt");
     ensure!(
         installed.is_file(),
@@ -45,7 +45,7 @@ pub struct Torch {
 /// How a thread of OpenMP waits for the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// Awake for some milliseconds, as PyTorch does unless told otherwise: best on a machine that does
+    /// Awake for some milliseconds, as PyTorch does by default. This is best on a machine that does
     /// nothing else, and very slow on one that does.
     Awake,
     /// Asleep.
@@ -55,18 +55,19 @@ pub enum Wait {
 /// How PyTorch is to compute.
 #[derive(Clone, Copy, Debug)]
 pub struct Computing {
-    /// Heads of the model, which its weights do not tell.
+    /// Heads of the model, which cannot be told from its weights.
     pub heads: u32,
     /// Threads.
     pub threads: usize,
-    /// Whether it rounds as the machine does; else it is a plain model in f32.
+    /// Whether it rounds as the machine does. Otherwise it is a plain model in f32.
     pub rounded: bool,
     /// How a thread waits for the others.
     pub wait: Wait,
 }
 
 impl Torch {
-    /// Starts it with weights of `graph` and records of tokens and a label; `folder` takes its files.
+    /// Starts it with weights of `graph`, and with records of tokens and a label. Its files go to
+    /// `folder`.
     pub fn start(
         folder: &Path,
         graph: &Graph,
@@ -103,7 +104,8 @@ impl Torch {
         })
     }
 
-    /// Bits of every record, of which it takes so many at a time; and the seconds of that.
+    /// The bits of every record, and how many seconds they take. It evaluates `batch` records at a
+    /// time.
     pub fn evaluate(&mut self, batch: usize) -> Result<(Vec<f64>, f64)> {
         let answer = self.ask(&format!("evaluate {batch}"))?;
         let bits = answer["bits"].as_array().context("a list of bits")?;
@@ -111,7 +113,7 @@ impl Torch {
         Ok((bits.context("bits are numbers")?, seconds(&answer)?))
     }
 
-    /// Seconds of so many updates of the weights, by so many records each.
+    /// How many seconds `steps` updates of the weights take, with `batch` records each.
     pub fn train(&mut self, batch: usize, steps: usize) -> Result<f64> {
         seconds(&self.ask(&format!("train {batch} {steps}"))?)
     }
@@ -126,7 +128,7 @@ impl Torch {
 
 impl Drop for Torch {
     fn drop(&mut self) {
-        // Nothing to do about a process that is gone already.
+        // If it is gone already, there is nothing to do.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -24,7 +24,7 @@ def records(path, tokens):
 
 
 def train(net, data, batch, steps, rate, seed, muon, cosine):
-    """Makes `steps` updates, each of other records as long as there are any."""
+    """Makes `steps` updates, each with other records as long as there are any."""
     random = torch.Generator().manual_seed(seed)
     optimizers = optimizers_of(net, muon)
     warm_up, order = max(1, steps // 20), []

@@ -8,7 +8,7 @@ def optimizers_of(net, muon):
     others = [weight for weight in net.parameters() if not any(weight is other for other in hidden)]
     optimizers = [torch.optim.AdamW(others, betas=(0.9, 0.99), weight_decay=0.0)]
     if hidden:
-        # As contributors have it, but PyTorch iterates in bfloat16.
+        # The same as what contributors use, but PyTorch iterates in bfloat16.
         muon = torch.optim.Muon(hidden, momentum=0.9, weight_decay=0.0, ns_steps=3, adjust_lr_fn="match_rms_adamw")
         optimizers.append(muon)
     return optimizers

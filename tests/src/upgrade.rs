@@ -1,4 +1,4 @@
-//! Upgrades of a chain's runtime to that of a release to come, as docs/nodes.md tells the council to make them.
+//! Upgrades a chain's runtime to that of a future release, as docs/nodes.md tells the council to do it.
 
 use crate::{
     authorities::{as_root, block_hash, bytes},
@@ -10,7 +10,7 @@ use gotong::chain::{body::Body, Call, Client, Inclusion, Receipt};
 use serde_json::Value;
 use subxt::ext::jsonrpsee::rpc_params;
 
-/// The Wasm of the release to come, at the pace of a development chain (see build.rs). Empty if the build skipped it.
+/// The Wasm of the future release, at the pace of a development chain (see build.rs). Empty if the build skipped it.
 pub const NEXT_WASM: &[u8] = match next_runtime::WASM_BINARY {
     Some(wasm) => wasm,
     None => &[],
@@ -24,13 +24,13 @@ pub fn next_spec_version() -> u32 {
 /// Where `Referee.NextDispute` is, which the migration of [`NEXT_WASM`] changes: Twox128 of both names.
 const NEXT_DISPUTE: &str = "0x65799dd95d07bbe40f4a0fbe24b14d520011a6795026675e96528ea32889deb8";
 
-// Where the file lies and what it was before it was packed are in there, too.
+// It also contains where the file is, and what it was before it was packed.
 #[allow(dead_code)]
 mod next_runtime {
     include!(concat!(env!("OUT_DIR"), "/next_runtime.rs"));
 }
 
-/// Has the council authorize the upgrade to the code with this BLAKE2-256 hash; `council` are those of it who approve.
+/// Has the council authorize the upgrade to the code with this BLAKE2-256 hash. `council` are its members who approve.
 pub async fn authorize(client: &Client, council: &[&str], hash: [u8; 32]) -> Result<()> {
     let call = Call::new("System", "authorize_upgrade", hash);
     as_root(client, council, &call).await
@@ -50,13 +50,13 @@ pub async fn spec_version(node: &str) -> Result<u32> {
     spec_version_in(&version)
 }
 
-/// `spec_version` in what a node answers that is asked for its runtime's version.
+/// The `spec_version` in a node's answer about its runtime's version.
 pub fn spec_version_in(version: &Value) -> Result<u32> {
     let found = version["specVersion"].as_u64();
     Ok(u32::try_from(found.context("a version of the runtime")?)?)
 }
 
-/// The id of the next dispute, as a node has it stored in its block of this number.
+/// The id of the next dispute, as it is stored in a node's block of this number.
 pub async fn next_dispute(node: &str, block: u32) -> Result<u32> {
     let parameters = rpc_params![NEXT_DISPUTE, block_hash(node, block).await?];
     let stored: Option<String> = request_with(node, "state_getStorage", parameters).await?;
@@ -66,7 +66,7 @@ pub async fn next_dispute(node: &str, block: u32) -> Result<u32> {
     }
 }
 
-/// Whether the types of the runtime that a node has now are those of the signed transactions in its block of this number.
+/// Whether a node's present runtime has the same types for signed transactions as its block of this number.
 pub async fn is_read_today(client: &Client, block: u32) -> Result<bool> {
     let url = client.url();
     let parameters = rpc_params![block_hash(url, block).await?];

@@ -76,7 +76,7 @@ fn every_device_trains() -> Result<()> {
     Ok(())
 }
 
-/// Mean exact loss of a sample, in bits.
+/// The mean exact loss of a sample, in bits.
 fn loss(case: &Case, weights: &[i16]) -> Result<f64> {
     let losses = FastCpu.losses(&case.graph, weights, &case.samples)?;
     Ok(bits(&losses) / losses.len() as f64)

@@ -1,4 +1,4 @@
-//! Samples on their way to a network.
+//! Batches of samples for a network.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use gotong_scoring::Graph;
@@ -84,7 +84,7 @@ impl Batches {
         chosen
     }
 
-    /// Passes over so many batches, which were used before.
+    /// Skips this many batches, which were used before.
     pub fn skip(&mut self, batches: usize) {
         for _ in 0..batches {
             self.next();

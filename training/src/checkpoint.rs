@@ -1,4 +1,4 @@
-//! Checkpoints: what a training needs in order to go on where it was, and how often one is taken.
+//! Checkpoints: what a training needs in order to continue where it stopped, and how often one is taken.
 
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,13 @@ use super::{
     TrainingConfig, TrainingError,
 };
 
-/// A training after some of its updates. A training that goes on from it gives the same change, bit for bit, as one that
-/// was never interrupted, on the same device with the same number of cores.
+/// A training after some of its updates. A training that continues from it gives the same change, bit for bit, as one that was
+/// never interrupted, on the same device with the same number of cores.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub struct Checkpoint {
     /// Updates made in this training.
     step: u32,
-    /// Of every tensor, the masters, by the network's order and in its real units.
+    /// The masters of every tensor, in the network's order and in real units.
     masters: Vec<Vec<f32>>,
     optimizer: Memory,
     /// Updates that the training is to make in all.
@@ -26,10 +26,10 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// What `state` needs in order to go on; none before the first update.
+    /// What `state` needs in order to continue; none before the first update.
     ///
     /// # Errors
-    /// A device whose values cannot be read back; a value that is no number.
+    /// A device whose values cannot be read back; a value that is not a number.
     pub(super) fn of(state: &TrainingState) -> Result<Option<Self>, TrainingError> {
         let Some(optimizer) = state.descent.state()? else {
             return Ok(None);
@@ -47,7 +47,8 @@ impl Checkpoint {
         self.step as usize
     }
 
-    /// The training as it was. `None` if no training of `network` by `config`, with at most `most` updates, can have been there.
+    /// The training as it was. `None` if no training of `network` with `config`, of at most `most`
+    /// updates, can have reached this point.
     pub(super) fn restored(
         &self,
         network: &Network,
@@ -69,10 +70,9 @@ impl Checkpoint {
     }
 }
 
-/// Who keeps the checkpoints of a training, and how often.
+/// Where the checkpoints of a training are kept, and how often they are taken.
 pub struct CheckpointSink<'a> {
-    /// The time from one to the next, after every update if it is zero. It is longer if keeping one takes more than a
-    /// twentieth of it.
+    /// The time from one to the next; zero means after every update. It is longer if keeping one takes more than a twentieth of it.
     pub every: Duration,
     /// Keeps one.
     pub keep: &'a mut dyn FnMut(Checkpoint),
@@ -85,8 +85,8 @@ pub(super) struct Checkpointing<'a> {
     pause: Duration,
 }
 
-/// After a checkpoint comes a pause of at least so many times as long as keeping it took: so they take at most 5 % of the
-/// time.
+/// After a checkpoint comes a pause that is at least this many times as long as keeping it took: so checkpoints take at most 5 % of
+/// the time.
 const PAUSE: u32 = 20;
 
 impl<'a> Checkpointing<'a> {
@@ -101,7 +101,7 @@ impl<'a> Checkpointing<'a> {
     /// Takes a checkpoint of `state` if one is due.
     ///
     /// # Errors
-    /// As [`Checkpoint::of`].
+    /// See [`Checkpoint::of`].
     pub fn take_if_due(
         &mut self,
         state: &TrainingState,
@@ -110,7 +110,7 @@ impl<'a> Checkpointing<'a> {
         if self.since.elapsed() < self.pause {
             return Ok(());
         }
-        // Updates that a device has yet to compute are no cost of the checkpoint.
+        // Updates that a device has yet to compute do not count as a cost of the checkpoint.
         let synced = device.sync();
         synced.map_err(|error| TrainingError::Device(error.to_string()))?;
         let started = Instant::now();
@@ -123,7 +123,7 @@ impl<'a> Checkpointing<'a> {
     }
 }
 
-/// The time until the next checkpoint, after one that `took` so long.
+/// The time until the next checkpoint, after one that took `took`.
 fn pause(every: Duration, took: Duration) -> Duration {
     match every.is_zero() {
         true => every,

@@ -4,8 +4,8 @@ use gotong_scoring::Graph;
 
 use super::{Optimizer, Rounding};
 
-/// The part of a task's updates in which [`Optimizer::Muon`] warms up, while its means are of few gradients; in one round at
-/// the most. With a tenth, the whole first round of a task of ten is slow: in the emulation that [`usual_keep_permille`] tells of,
+/// The part of a task's updates in which [`Optimizer::Muon`] warms up, while its means are over few gradients; at most one round.
+/// With a tenth, the whole first round of a task of ten would be slow: in the emulation that [`usual_keep_permille`] describes,
 /// 2.507 bits became 2.495 with this and 450 thousandths kept.
 ///
 /// [`usual_keep_permille`]: super::usual_keep_permille
@@ -25,7 +25,7 @@ pub struct TrainingConfig {
     pub span: Span,
     /// How a gradient becomes an update.
     pub optimizer: Optimizer,
-    /// What becomes of values that the machine rounds.
+    /// What happens to values that the machine rounds.
     pub rounding: Rounding,
     /// Seed that orders the samples.
     pub seed: u64,
@@ -47,7 +47,7 @@ impl Span {
         end: 1.0,
     };
 
-    /// Of a task that can have so many `rounds`, the part of number `round`, from 0.
+    /// The part of a task that round number `round`, counted from 0, is, if the task can have `rounds` rounds.
     pub fn of_round(round: u32, rounds: u32) -> Self {
         let part = |round: u32| (f64::from(round) / f64::from(rounds.max(1))).min(1.0);
         Self {
@@ -58,8 +58,9 @@ impl Span {
 }
 
 impl TrainingConfig {
-    /// What suits a graph: [`Optimizer::Muon`] if it begins with an embedding. Its rate is the same emulation's: three hands came to
-    /// 2.495 bits at 0.004 and to 2.442 at 0.006, and one process to 2.225 and 2.199 with the demo's model.
+    /// The configuration that suits a graph: [`Optimizer::Muon`] if it begins with an embedding. Its rate comes from the same
+    /// emulation: three contributors reached 2.495 bits at 0.004 and 2.442 at 0.006, and a single process reached 2.225 and 2.199
+    /// with the demo's model.
     pub fn of(graph: &Graph) -> Self {
         match graph.vocab() {
             None => Self::default(),
@@ -78,8 +79,8 @@ impl TrainingConfig {
     /// Learning rate of update number `step`. `updates` counts all that the optimizer has made, those of earlier trainings
     /// included.
     ///
-    /// With Muon it falls over the whole task. With momentum it falls over every training: in one run of the demo each,
-    /// two rounds of ten merged nothing if it fell over the task, and one as it is.
+    /// With Muon it falls over the whole task. With momentum it falls over every training: in one run of the demo each, two rounds
+    /// of ten merged nothing if it fell over the task, and one round if it falls over every training.
     pub(super) fn rate(&self, step: usize, updates: usize) -> f64 {
         let steps = self.steps as f64;
         let trained = step as f64 / steps;
@@ -97,7 +98,7 @@ impl TrainingConfig {
     }
 }
 
-/// What somebody asks of a training; everything else defaults to what suits the graph.
+/// What the user asks of a training; everything else defaults to what suits the graph.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrainingOptions {
     /// [`TrainingConfig::steps`].
@@ -109,7 +110,7 @@ pub struct TrainingOptions {
 }
 
 impl TrainingOptions {
-    /// The training of `graph` that this asks for, as this part of a task and in the order that `seed` draws.
+    /// The training of `graph` that this asks for, as this part of a task and with the order that `seed` draws.
     pub fn config(&self, graph: &Graph, span: Span, seed: u64) -> TrainingConfig {
         let suited = TrainingConfig::of(graph);
         TrainingConfig {
@@ -124,7 +125,7 @@ impl TrainingOptions {
 }
 
 impl Default for TrainingConfig {
-    /// Chosen on Fashion-MNIST with the MLP 784-128-10.
+    /// These values were chosen on Fashion-MNIST with the MLP 784-128-10.
     fn default() -> Self {
         Self {
             steps: 600,

@@ -15,7 +15,8 @@ use super::{batch::Batch, model::Network, TrainingError};
 pub(super) struct Cores(Vec<ThreadPool>);
 
 impl Cores {
-    /// For batches of `size` samples on `device`; no more than the threads of the pool that this runs in, or else of all cores.
+    /// The cores for batches of `size` samples on `device`: at most as many as the pool that this runs in has threads, or else all
+    /// cores.
     pub fn of(device: &Device, size: usize) -> Result<Self, TrainingError> {
         match *device == Device::flex() {
             true => Self::new(rayon::current_num_threads().min(size)),
@@ -34,7 +35,7 @@ impl Cores {
         pools.map(Self).map_err(failed)
     }
 
-    /// Mean loss of these samples, and its gradients; `batch` loads some of the samples.
+    /// Mean loss of these samples, and its gradients; `batch` loads a part of the samples.
     pub fn gradients(
         &self,
         network: &Network,

@@ -48,7 +48,7 @@ const FILLED: f64 = 0.75;
 /// Watches over the time that a training has left.
 pub(super) struct Watch<'a> {
     deadline: Option<&'a Deadline>,
-    /// When the first update was made, and its number: that one may have taken long, for a device compiles what it runs.
+    /// When the first update was made, and its number: that one may have taken long, because a device compiles what it runs.
     first: Option<(Instant, usize)>,
 }
 
@@ -60,7 +60,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// After `step` updates: how many can be made in all, of those that are `asked` for.
+    /// After `step` updates: how many of the `asked` ones can be made in total.
     pub fn fitting(&mut self, step: usize, asked: usize) -> usize {
         self.fit(step, 1.0).map_or(asked, |fit| fit.min(asked))
     }

@@ -24,7 +24,7 @@ pub enum DeviceChoice {
 pub struct Adapter {
     /// Its name and driver.
     pub name: String,
-    /// Whether it is a GPU, and not a driver that stands in for one on the processor.
+    /// Whether it is a GPU, and not a driver that emulates one on the processor.
     pub is_gpu: bool,
 }
 
@@ -61,7 +61,7 @@ impl DeviceChoice {
     /// Opens the device, and says what it is.
     ///
     /// # Errors
-    /// As [`DeviceChoice::open`].
+    /// See [`DeviceChoice::open`].
     pub fn open_adapter(self) -> Result<(Device, Adapter), DeviceError> {
         match self {
             Self::Flex => Ok((
@@ -89,7 +89,7 @@ impl DeviceChoice {
         }
     }
 
-    /// As it is written.
+    /// The name as it is written.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Flex => "flex",
@@ -99,7 +99,7 @@ impl DeviceChoice {
         }
     }
 
-    /// Those that this program was built with.
+    /// The choices that this program was built with.
     pub fn built() -> impl Iterator<Item = Self> {
         let is_built = |choice: &Self| match choice {
             Self::Flex => true,

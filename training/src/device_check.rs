@@ -1,7 +1,7 @@
 //! A short test of a device before anybody trains on it: a few updates there, and the same on the processor.
 //!
-//! Training need not be exact, and no two devices round alike. So what is compared is the loss: of the first weights, and of
-//! what a few updates make of them.
+//! Training need not be exact, and no two devices round alike. So the losses are compared: that of the first weights, and that
+//! after a few updates.
 
 use burn::tensor::Device;
 use gotong_panics::caught;
@@ -16,14 +16,14 @@ pub enum UnfitDevice {
     /// It cannot train at all.
     #[error("{0}; {ADVICE}")]
     Failed(#[from] TrainingError),
-    /// It evaluates something else.
+    /// It evaluates differently.
     #[error(
         "the device computes a loss of {device:.3} bits, but the processor computes {processor:.3}; {ADVICE}"
     )]
     Loss {
-        /// By the device.
+        /// The loss by the device.
         device: f32,
-        /// By the processor.
+        /// The loss by the processor.
         processor: f32,
     },
     /// It learns less than it should.
@@ -32,11 +32,11 @@ pub enum UnfitDevice {
          {processor:.3}; {ADVICE}"
     )]
     Learning {
-        /// Of the first weights.
+        /// The loss of the first weights.
         before: f32,
-        /// After the device's updates.
+        /// The loss after the device's updates.
         device: f32,
-        /// After the processor's.
+        /// The loss after the processor's.
         processor: f32,
     },
 }
@@ -47,10 +47,10 @@ const UPDATES: usize = 10;
 /// Most samples that are taken, and most labels that these have.
 const SAMPLES: usize = 16;
 const LABELS: usize = 1_024;
-/// The part of a loss by which devices may differ; by rounding they differ by far less.
+/// The fraction of a loss by which devices may differ; rounding makes them differ by far less.
 const TOLERANCE: f32 = 0.02;
 
-/// A model and samples for whoever does not know yet what to train: a small language model.
+/// A model and samples for users who do not know yet what to train: a small language model.
 pub fn stock_model() -> (Graph, Labelled) {
     const TOKENS: usize = 8;
     let graph = Graph::transformer(&Transformer {
@@ -71,8 +71,8 @@ pub fn stock_model() -> (Graph, Labelled) {
     (graph, samples)
 }
 
-/// A device that trains about as the processor does: that one itself, or one that was tested. Contributors train on nothing else,
-/// since a device that learns nothing useful costs fees, round after round.
+/// A device that trains about as the processor does: the processor itself, or one that was tested. Contributors train on nothing
+/// else, since a device that learns nothing useful costs fees, round after round.
 #[derive(Clone)]
 pub struct TestedDevice(Device);
 
@@ -85,7 +85,7 @@ impl TestedDevice {
     /// This device, once it has trained `graph` on some of `data`. It takes seconds; for the processor itself, nothing.
     ///
     /// # Errors
-    /// It fails, finds another loss, or learns less than half as much.
+    /// It fails, finds a different loss, or learns less than half as much.
     pub fn test(device: Device, graph: &Graph, data: &Labelled) -> Result<Self, UnfitDevice> {
         let processor = Device::flex();
         if device == processor {
@@ -130,14 +130,14 @@ impl Learned {
             let before = float_loss(graph, &master, data, device)?;
             let change = train(graph, &master, data, &config, device, &mut |_| {}, &stop)?;
             let trained: Vec<i16> = master.iter().zip(&change).map(changed).collect();
-            // Whoever evaluates wrongly could praise itself.
+            // A device that evaluates wrongly could praise itself.
             let after = float_loss(graph, &trained, data, &Device::flex())?;
             Ok(Self { before, after })
         };
         caught(trained, TrainingError::Device)
     }
 
-    /// Whether a device that learned this learns about as the processor, which learned that.
+    /// Whether a device that learned this much learns about as well as the processor, which learned `processor`.
     fn check(&self, processor: &Self) -> Result<(), UnfitDevice> {
         let close = TOLERANCE * processor.before;
         if (self.before - processor.before).abs() > close {

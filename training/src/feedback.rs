@@ -1,18 +1,18 @@
-//! What becomes of a change: a delta, and what it leaves out, which goes into the next one. That is error feedback
+//! What happens to a change: it becomes a delta, and what the delta leaves out goes into the next one. That is error feedback
 //! (Seide et al., *1-bit stochastic gradient descent*, 2014).
 
 use gotong_scoring::{Delta, Graph, CHUNK};
 
-/// What is left of a residual a round later, for what is old is partly wrong by then (SparseLoCo,
+/// The part of a residual that is kept for the next round, because what is old is partly wrong by then (SparseLoCo,
 /// arXiv:2508.15706): 0.95, but 0.6 in a language model whose deltas have a twentieth of the parameters or more.
 ///
-/// Measured on a transformer of 60,000 parameters. Three hands with 80 updates a round, deltas of a 16th and an outer rate of
-/// 2 came in ten rounds to 3.06 bits a character with 0.95, 2.96 with 0.8, 2.93 with 0.6 and 2.98 with 0.3. Four hands with
-/// ten updates a round came in 60 rounds to 3.31 with 0.95 and with 0.6 if they sent a tenth, but to 3.45 and 3.70 if they
-/// sent a fiftieth: what has to wait for many rounds has to be kept.
+/// Measured on a transformer of 60,000 parameters. Three contributors with 80 updates a round, deltas of a 16th and an outer rate
+/// of 2 reached, in ten rounds, 3.06 bits a character with 0.95, 2.96 with 0.8, 2.93 with 0.6 and 2.98 with 0.3. Four contributors
+/// with ten updates a round reached, in 60 rounds, 3.31 with both 0.95 and 0.6 if they sent a tenth, but 3.45 and 3.70 if they sent
+/// a fiftieth: changes that have to wait for many rounds must be kept.
 pub fn residual_decay(graph: &Graph, keep_permille: u32, most_bytes: u32) -> f64 {
     const LEAST_KEPT: usize = 50;
-    // A byte a parameter is about what an entry takes.
+    // An entry takes about a byte per parameter.
     let fit = 1000 * most_bytes as usize / graph.parameters().max(1);
     match graph.vocab() {
         Some(_) if fit.min(keep_permille as usize) >= LEAST_KEPT => 0.6,
@@ -20,12 +20,12 @@ pub fn residual_decay(graph: &Graph, keep_permille: u32, most_bytes: u32) -> f64
     }
 }
 
-/// Parameters that a delta for this model keeps, in thousandths, if nobody says otherwise: all of a small model, which take a
-/// few KiB. With a tenth of 3,190 parameters three rounds of clothes merged nothing; with all they gained one bit.
+/// Parameters that a delta for this model keeps, in thousandths, by default: all of them in a small model, where they take a few
+/// KiB. With a tenth of 3,190 parameters, three rounds on Fashion-MNIST merged nothing; with all of them, they gained one bit.
 ///
-/// Muon changes all weights by about as much, so most of what it did is in many small changes. In ten rounds of three hands with
-/// 112 updates, a model of 214,000 parameters came to 2.530 bits a character with 260 and two magnitudes, to 2.507 with 420 and
-/// one, which take as much, and to 2.479 with all of the changes as they are (an emulation in PyTorch, one seed).
+/// Muon changes all weights by about the same amount, so most of its effect is in many small changes. In ten rounds of three
+/// contributors with 112 updates, a model of 214,000 parameters reached 2.530 bits a character with 260 and two magnitudes, 2.507
+/// with 420 and one, which take as many bytes, and 2.479 with all of the changes unmodified (an emulation in PyTorch, one seed).
 pub fn usual_keep_permille(graph: &Graph) -> u32 {
     match graph.vocab() {
         _ if graph.parameters() <= CHUNK => 1000,
@@ -41,11 +41,11 @@ pub fn add_residual(change: &mut [i32], residual: &[i32], decay: f64) {
     }
 }
 
-/// A delta of at most `most_bytes` bytes, with its encoding: keeps `keep_permille` thousandths of the parameters, or if
-/// they do not fit as many as do. `None` when there is nothing to send.
+/// A delta of at most `most_bytes` bytes, with its encoding: keeps `keep_permille` thousandths of the parameters, or as many as
+/// fit. `None` when there is nothing to send.
 ///
-/// Up to a half of the parameters it has one magnitude in each chunk, for with a second one fewer entries fit
-/// ([`Delta::compress_evenly`]). Who keeps more than a half wants what is small to be sent as something small.
+/// If it keeps up to half of the parameters, it has one magnitude in each chunk, because with a second one fewer entries fit
+/// ([`Delta::compress_evenly`]). A contributor that keeps more than half wants small changes to be sent as small ones.
 pub fn compress(change: &[i32], keep_permille: u32, most_bytes: u32) -> Option<(Delta, Vec<u8>)> {
     const MOST_EVENLY: u32 = 500;
     let made = |keep: u32| {
@@ -104,7 +104,7 @@ mod tests {
         let decays = [1000, 50, 49].map(|keep| residual_decay(&language, keep, MOST));
         assert_eq!(decays, [0.6, 0.6, 0.95]);
         assert_eq!(residual_decay(&Graph::mlp(&[2, 2]), 1000, MOST), 0.95);
-        // Of ten million parameters few fit into a delta.
+        // Few of ten million parameters fit into a delta.
         let large = Graph::transformer(&Transformer {
             vocab: 84,
             tokens: 128,
@@ -126,14 +126,14 @@ mod tests {
             all.dedup();
             all
         };
-        // The means of 51 to 100, and of 1 to 50, rounded to nearest, halves up.
+        // The means of 51 to 100 and of 1 to 50, rounded to nearest, halves up.
         assert_eq!(magnitudes(500), [76]);
         assert_eq!(magnitudes(1000), [26, 76]);
     }
 
     #[test]
     fn a_delta_is_made_to_fit() {
-        // A change that no code makes small: every position, random signs and places.
+        // A change that no code can make small: every position, random signs and places.
         let mut state = 1u64;
         let change: Vec<i32> = (0..1_000_000)
             .map(|_| {

@@ -3,18 +3,18 @@
 use gotong_scoring::{arith::MASTER_BOUND, Graph, Op};
 use rand::{rngs::StdRng, seq::SliceRandom, Rng, SeedableRng};
 
-/// Standard deviation of an embedding, of tokens and of places.
+/// Standard deviation of an embedding, for tokens and for places.
 const EMBEDDING: f64 = 0.08;
 
 /// Random first weights for `graph`, in the machine's order; biases zero.
 ///
-/// Of an MLP: weights uniform in +-sqrt(6 / inputs) (He et al., arXiv:1502.01852), half of that in
+/// For an MLP: weights uniform in +-sqrt(6 / inputs) (He et al., arXiv:1502.01852), half of that in
 /// the last layer so that the first logits are small.
 ///
-/// Of a language model: weights with a standard deviation of 1 / sqrt(inputs), so that sums of what
-/// a norm gives have one of 1 whatever the width and are many steps of the int8 view. Where sums go
-/// into the stream it is divided by the root of the number of residuals, as in GPT-2 (Radford et
-/// al., 2019); in the head by 4.
+/// For a language model: weights with a standard deviation of 1 / sqrt(inputs), so that sums of
+/// what a norm gives have a standard deviation of 1, whatever the width, and span many steps of the
+/// int8 view. Where sums go into the stream, it is divided by the root of the number of residuals,
+/// as in GPT-2 (Radford et al., 2019); in the head, by 4.
 pub fn initial_weights(graph: &Graph, seed: u64) -> Vec<i16> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut weights = Vec::with_capacity(graph.parameters());

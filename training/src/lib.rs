@@ -1,7 +1,7 @@
 //! Local training with Burn: quantisation-aware models built from a task's graph, the data sets
 //! they learn from, and the change to the master weights that a contributor submits.
 //!
-//! Floats live here only. What a round scores is the exact machine of `gotong_scoring`; training
+//! Floats live here only. A round scores with the exact machine of `gotong_scoring`; training
 //! mimics its rounding, or at least its clamps, so that what improves here improves there.
 
 mod batch;

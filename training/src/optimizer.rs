@@ -15,22 +15,22 @@ use super::{model::Network, values, TrainingError};
 /// How a gradient becomes an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Optimizer {
-    /// Stochastic gradient descent with momentum 0.9. What it remembers is gone in some dozens of updates, so it is
-    /// not kept from one training to the next.
+    /// Stochastic gradient descent with momentum 0.9. What it remembers fades within a few dozen updates, so it is not kept from
+    /// one training to the next.
     Momentum,
     /// Muon for the weights between the hidden layers (Jordan, <https://kellerjordan.github.io/posts/muon>), which makes all
-    /// singular values of an update alike; its rate is scaled so that it suits AdamW too (Liu et al., arXiv:2502.16982).
-    /// AdamW for all else (Loshchilov and Hutter, arXiv:1711.05101). After a short warm-up, and with clipped gradients.
+    /// singular values of an update equal; its rate is scaled so that it suits AdamW too (Liu et al., arXiv:2502.16982). AdamW for
+    /// everything else (Loshchilov and Hutter, arXiv:1711.05101). Both after a short warm-up, and with clipped gradients.
     Muon,
 }
 
-/// What an optimizer remembers of the gradients that it has seen. In a task it is kept from round to round if that pays:
-/// the means of 80 gradients are worse than those of 800.
+/// What an optimizer remembers of the gradients that it has seen. Within a task it is kept from round to round if that helps: the
+/// means of 80 gradients are worse than those of 800.
 #[derive(Clone, Debug, Default, PartialEq, Encode, Decode)]
 pub struct Memory {
-    /// Updates that it has made.
+    /// Number of updates that it has made.
     pub(super) updates: u32,
-    /// By tensor, in the network's order.
+    /// What it remembers by tensor, in the network's order.
     pub(super) tensors: Vec<Moments>,
 }
 
@@ -47,11 +47,11 @@ pub(super) enum Moments {
 const MOMENTUM: f32 = 0.9;
 /// The largest L2 norm of one tensor's gradient; longer ones are scaled down.
 const MOST_GRADIENT: f32 = 1.0;
-/// Newton-Schulz iterations. Five are usual; a small language model came to 2.82 bits with them and to 2.83 with three.
+/// Newton-Schulz iterations. Five are usual; a small language model reached 2.82 bits with five and 2.83 with three.
 const ITERATIONS: usize = 3;
 
 impl Memory {
-    /// Whether an optimizer with tensors of these rules and shapes can have it.
+    /// Whether an optimizer with tensors of these rules and shapes can have this memory.
     fn fits(&self, rules: &[Rule], shapes: &[[usize; 2]]) -> bool {
         let tensors = || self.tensors.iter().zip(rules.iter().zip(shapes));
         let fit = |(moments, (rule, shape)): (&Moments, (&Rule, &[usize; 2]))| match (rule, moments)
@@ -77,7 +77,7 @@ enum Rule {
     AdamW,
 }
 
-/// What is remembered of one tensor's gradients. Burn's `Sgd` and `Muon` do the same and do not show it.
+/// What is remembered of one tensor's gradients. Burn's `Sgd` and `Muon` remember the same but do not expose it.
 #[expect(clippy::large_enum_variant, reason = "a model has a few dozens")]
 enum State {
     Velocity(Tensor<2>),
@@ -89,15 +89,15 @@ pub(super) struct Descent {
     optimizer: Optimizer,
     muon: Muon,
     adam: AdamW,
-    /// By tensor.
+    /// The rules, by tensor.
     rules: Vec<Rule>,
-    /// By tensor; nothing before its first update.
+    /// The states, by tensor; none before its first update.
     states: Vec<Option<State>>,
     updates: usize,
 }
 
 impl Descent {
-    /// An optimizer for `network`. A memory of another network counts as none.
+    /// An optimizer for `network`. A memory from another network counts as none.
     pub fn new(
         optimizer: Optimizer,
         network: &Network,
@@ -136,7 +136,7 @@ impl Descent {
         })
     }
 
-    /// One that has seen no gradient.
+    /// An optimizer that has seen no gradient.
     fn fresh(optimizer: Optimizer, network: &Network) -> Self {
         let rule = |is_hidden: bool| match (optimizer, is_hidden) {
             (Optimizer::Momentum, _) => Rule::Momentum,
@@ -168,7 +168,7 @@ impl Descent {
         }
     }
 
-    /// Updates that it has made, in this training and in those that it remembers.
+    /// Number of updates that it has made, in this training and in those that it remembers.
     pub fn updates(&self) -> usize {
         self.updates
     }
@@ -220,7 +220,7 @@ impl Descent {
     /// What it remembers, if that is worth keeping for the next training.
     ///
     /// # Errors
-    /// A device whose values cannot be read back; a value that is no number.
+    /// A device whose values cannot be read back; a value that is not a number.
     pub fn memory(&self) -> Result<Option<Memory>, TrainingError> {
         match self.optimizer {
             Optimizer::Momentum => Ok(None),
@@ -231,7 +231,7 @@ impl Descent {
     /// All that it remembers; nothing before the first update.
     ///
     /// # Errors
-    /// As [`Descent::memory`].
+    /// See [`Descent::memory`].
     pub fn state(&self) -> Result<Option<Memory>, TrainingError> {
         let mut tensors = Vec::with_capacity(self.states.len());
         for state in &self.states {

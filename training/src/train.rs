@@ -26,7 +26,7 @@ pub struct Step {
     pub step: usize,
     /// Updates to do.
     pub of: usize,
-    /// Loss of the last batch, in bits; none if the training goes on from a checkpoint and has made no update yet.
+    /// Loss of the last batch, in bits; none if the training continues from a checkpoint and has made no update yet.
     pub loss: Option<f32>,
 }
 
@@ -36,10 +36,10 @@ pub enum TrainingError {
     /// The graph cannot be trained.
     #[error(transparent)]
     Graph(#[from] UntrainableGraph),
-    /// Nothing to learn from, or nothing asked for.
+    /// There is nothing to learn from, or no update was asked for.
     #[error("training needs at least one sample and a batch of at least one")]
     Empty,
-    /// Samples or labels of another shape than the graph's.
+    /// Samples or labels have a different shape than the graph's.
     #[error("the model needs samples of {inputs} bytes in {classes} classes; these are different")]
     WrongData {
         /// Bytes of a sample.
@@ -50,7 +50,7 @@ pub enum TrainingError {
     /// Told to stop.
     #[error("training was stopped")]
     Stopped,
-    /// A loss or a weight is no number.
+    /// A loss or a weight is not a number.
     #[error("training diverged; choose a lower learning rate")]
     Diverged,
     /// The device failed.
@@ -65,22 +65,22 @@ pub struct Start<'a> {
     pub graph: &'a Graph,
     /// Its master weights, in the machine's order.
     pub master: &'a [i16],
-    /// What the optimizer remembers of earlier trainings of the same model. One of another model counts as none.
+    /// What the optimizer remembers of earlier trainings of the same model. A memory of another model counts as none.
     pub memory: Option<&'a Memory>,
-    /// How far the same training came before it was interrupted. One that is damaged, or of another training, counts as
+    /// How far the same training came before it was interrupted. A checkpoint that is damaged, or from another training, counts as
     /// none; data and seed are not checked.
     pub checkpoint: Option<&'a Checkpoint>,
 }
 
-/// Who looks after a training.
+/// What watches and controls a training.
 pub struct Supervisor<'a> {
-    /// Hears how far it is.
+    /// Is told how far the training is.
     pub progress: &'a mut dyn FnMut(Step),
     /// Keeps checkpoints, if they are wanted.
     pub checkpoints: Option<CheckpointSink<'a>>,
-    /// Stops it once this is set.
+    /// Stops the training once this is set.
     pub stop: &'a AtomicBool,
-    /// When it has to be over: it makes fewer updates if they do not fit.
+    /// When the training has to be over: it makes fewer updates if not all fit.
     pub deadline: Option<&'a Deadline>,
     /// How many updates it makes at most if the deadline leaves time for more than [`TrainingConfig::steps`]. If not given, it never
     /// makes more.
@@ -90,7 +90,7 @@ pub struct Supervisor<'a> {
 /// What a training gives.
 #[derive(Clone, Debug)]
 pub struct Trained {
-    /// The change of every parameter in w16 units, in the machine's order: trained less original.
+    /// The change of every parameter in w16 units, in the machine's order: trained minus original.
     pub change: Vec<i32>,
     /// What the next training may start from, if that is worth keeping.
     pub memory: Option<Memory>,
@@ -107,7 +107,7 @@ pub(super) struct TrainingState {
 }
 
 impl TrainingState {
-    /// Before the first update, or where the checkpoint was taken.
+    /// The state before the first update, or where the checkpoint was taken.
     fn begin(
         start: &Start,
         config: &TrainingConfig,
@@ -133,7 +133,7 @@ impl TrainingState {
         })
     }
 
-    /// After one more update.
+    /// The state after one more update.
     fn updated(self, rate: f64, gradients: GradientsParams) -> Self {
         let mut descent = self.descent;
         Self {
@@ -150,10 +150,10 @@ const GROWS_AFTER: usize = 10;
 /// Steps between two reports of progress; reading a loss back waits for the device.
 const REPORT_EVERY: usize = 10;
 
-/// Trains from `master` with an optimizer that remembers nothing, and gives the change: [`train_from`].
+/// Trains from `master` with an optimizer that remembers nothing, and returns the change: see [`train_from`].
 ///
 /// # Errors
-/// As [`train_from`].
+/// See [`train_from`].
 pub fn train(
     graph: &Graph,
     master: &[i16],
@@ -179,11 +179,11 @@ pub fn train(
     train_from(start, data, config, device, supervisor).map(|trained| trained.change)
 }
 
-/// Trains as long as `config` says, or as the deadline says.
+/// Trains for as long as `config` says, or as the deadline allows.
 ///
-/// Every update takes a shuffled batch of `data`, of at most three quarters of it, so that the seed matters however little
-/// it is. In a language model every token is a label. The same seed and memory give the same change on the same device with
-/// the same number of cores, whether or not the training was interrupted, if the deadline did not change the number of updates.
+/// Every update takes a shuffled batch of `data`, at most three quarters of it, so that the seed matters however few samples there
+/// are. In a language model every token is a label. The same seed and memory give the same change on the same device with the same
+/// number of cores, whether or not the training was interrupted, if the deadline did not change the number of updates.
 ///
 /// # Errors
 /// A graph, weights or data that do not fit together; it was stopped; the training diverged; the device failed.
@@ -275,8 +275,8 @@ pub fn train_from(
     })
 }
 
-/// Mean loss of `data` in bits, by the network that is trained: in floats, rounded as by the machine. For a
-/// language model it is the mean over all tokens.
+/// Mean loss of `data` in bits, by the network that is trained: in floats, rounded as the machine does. For a language model it is
+/// the mean over all tokens.
 ///
 /// # Errors
 /// A graph, weights or data that do not fit together; no data; the device failed.

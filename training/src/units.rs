@@ -10,19 +10,19 @@ pub const VIEW_STEPS: f32 = 256.0;
 pub const INPUT_STEPS: f32 = 128.0;
 /// Steps of a logit or a score in 1.0: the machine takes both in 1/64 log2 units.
 pub const LOGIT_STEPS: f32 = 64.0;
-/// Steps of a mean of values in one of a value.
+/// How many steps of a mean of values make one step of a value.
 pub const MEAN_STEPS: f32 = 16.0;
 
 /// What a tensor of parameters is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Of a linear op, `[outputs, inputs]`.
+    /// The weights of a linear op, `[outputs, inputs]`.
     Weight,
-    /// Of a linear op, `[1, outputs]`.
+    /// The biases of a linear op, `[1, outputs]`.
     Bias,
-    /// Of an embedding, `[vocab, width]`.
+    /// The rows of an embedding's tokens, `[vocab, width]`.
     Tokens,
-    /// Of an embedding, `[tokens, width]`.
+    /// The rows of an embedding's places, `[tokens, width]`.
     Places,
 }
 
@@ -82,7 +82,7 @@ pub fn parameters(graph: &Graph) -> Vec<Parameter> {
     parameters
 }
 
-/// What a requant multiplies with: `multiplier / 2^(shift_in + shift_out)`. 1 for other ops.
+/// What a requant multiplies with: `multiplier / 2^(shift_in + shift_out)`. It is 1 for other ops.
 pub fn requant_factor(op: Option<&Op>) -> f32 {
     match op {
         Some(&Op::Requant {
@@ -100,7 +100,7 @@ pub fn power(bits: u8) -> f32 {
     f32::from(bits).exp2()
 }
 
-/// Steps in 1.0 of what every op gives. A score is a product of two that it is made of; shares have no unit.
+/// How many steps of what every op gives make 1.0. A score is a product of two inputs; shares have no unit.
 pub fn steps(graph: &Graph) -> Vec<f32> {
     let mut given: Vec<f32> = Vec::with_capacity(graph.ops.len());
     for op in &graph.ops {

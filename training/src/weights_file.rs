@@ -19,14 +19,14 @@
 //! | `layers.{i}.mlp.down.weight`, `.bias` | `[width, hidden]`, `[width]` |
 //! | `head.weight`, `.bias`, unless it is tied | `[vocab, width]`, `[vocab]` |
 //!
-//! [`write()`] writes f32 in one file. [`read()`] takes what trainers are in the habit of writing:
+//! [`write()`] writes f32 in one file. [`read()`] takes what trainers usually write:
 //!
 //! - f16, bf16, f32 or f64, each tensor its own;
 //! - several files with an index, or their folder;
 //! - names with `module.`, `_orig_mod.` and `model.` in them, in any number and anywhere: wrappers leave them behind;
-//! - layers under other numbers, as `nn.Sequential` counts them: they are taken in order, if all shapes fit;
-//! - `lm_head` for `head`. A tied transformer may have `head.weight` or `lm_head.weight` in the place of `wte.weight`, or
-//!   beside it with the same values;
+//! - layers with other numbers, as `nn.Sequential` counts them: they are taken in order, if all shapes fit;
+//! - `lm_head` for `head`. A tied transformer may have `head.weight` or `lm_head.weight` in place of `wte.weight`, or next to it
+//!   with the same values;
 //! - in a language model, buffers of attention such as `mask`, which it ignores;
 //! - values out of the machine's bounds, which it clamps and counts.
 
@@ -52,7 +52,7 @@ pub use read::{read, Clamped, Read};
 /// Writes `master`, in the machine's order, to `path`.
 ///
 /// # Errors
-/// As many weights as the graph has parameters are needed, and a place to write them.
+/// The number of weights differs from the number of the graph's parameters, or the file cannot be written.
 pub fn write(path: &Path, graph: &Graph, master: &[i16]) -> Result<(), WeightsFileError> {
     if master.len() != graph.parameters() {
         return Err(WeightsFileError::WrongParameters {

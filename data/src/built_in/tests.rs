@@ -1,7 +1,7 @@
 use super::*;
 use crate::{Recipe, TextRecipe, TokenKind};
 
-/// The hash of the recipe of byte pairs. Golden: tasks that are open name it.
+/// The hash of the recipe of byte pairs. Golden: open tasks name it.
 const BYTE_PAIRS: &str = "6d816396529b0356ffe026b5b565a8b0a87539f99b352f5aa44d5d770ee51371";
 /// The hash of the tokens of [`text`].
 const TOKENS: &str = "caa506134a9bcf18c3c10fae6218e6d9b1cb57a0e0731eabd613b7d429dd28cc";
@@ -19,7 +19,7 @@ fn byte_pairs() -> Vec<String> {
     }
 }
 
-/// Some 20,000 characters that the tokens make, in no order.
+/// Some 20,000 characters made of the tokens, in no order.
 fn text() -> String {
     let tokens = byte_pairs();
     let mut state = 1u32;
@@ -62,7 +62,7 @@ fn plays_are_of_the_characters_and_pairs_that_were_always_used() {
     assert_eq!(hex(&pairs.hash().unwrap()), BYTE_PAIRS);
 }
 
-/// The tokens are those that the crate `bpe` 0.2 gives.
+/// The tokens are the same that the crate `bpe` 0.2 gives.
 #[test]
 fn pairs_are_joined_as_they_always_were() {
     let characters = Recipe::parse(SHAKESPEARE).unwrap().tokenizer().unwrap();

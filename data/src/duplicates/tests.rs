@@ -35,7 +35,7 @@ fn ten_examples_are_kept() {
     );
 }
 
-/// An image of 20 x 20 pixels that is somewhere brighter and somewhere darker.
+/// An image of 20 x 20 pixels that is brighter in some places and darker in others.
 fn image(level: impl Fn(usize, usize) -> usize) -> Vec<u8> {
     (0..400)
         .map(|pixel| level(pixel / 20, pixel % 20) as u8)
@@ -120,7 +120,8 @@ fn samples_of_text_are_found_wherever_they_stand() {
             .for_each(|document| duplicates.add_training(document));
         duplicates
     };
-    // Windows of 41 tokens begin at 0, 40, 80 and so on: twelve a document, and none of the short one.
+    // Windows of 41 tokens begin at 0, 40, 80 and so on: twelve in a document, and none in the
+    // short one.
     let quote = |start: usize, length: usize| {
         let quoted = exam[0][start..start + length].to_vec();
         [tokens(8, 13), quoted, tokens(9, 13)].concat()
@@ -141,11 +142,11 @@ fn samples_of_text_are_found_wherever_they_stand() {
     assert_eq!(look(40, &[quote(80, 121)]).exact().count, 6);
     let again = look(40, &[quote(80, 41), quote(80, 41)]);
     assert_eq!((again.exact().count, again.near().count), (2, 0));
-    // Short windows are there twice by chance: they are told, not refused.
+    // Short windows occur twice by chance: they are reported, not refused.
     let short = look(30, &[quote(90, 31)]);
     assert_eq!(short.exact().count, 2);
     assert!(!short.are_too_many());
-    // One among a hundred is told, too.
+    // One in a hundred is reported, too.
     let long = tokens(10, 4_041);
     let mut duplicates = Duplicates::new(Near::Text).with_sample_tokens(Some(40));
     duplicates.add_exam(&long);

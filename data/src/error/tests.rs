@@ -9,12 +9,12 @@ const COLUMN: &str = "flowers.csv, column `petal`";
 /// How many variants there are.
 const VARIANTS: usize = 47;
 
-/// What the message of an error has to have in it: where it is, as precisely as it is known, and what to do. A new variant has
-/// to be added here and to [`all`].
+/// What the message of an error must contain: where it is, as precisely as is known, and what to do. A new variant has to be added
+/// here and to [`all`].
 fn needed(error: &DataError) -> [&'static str; 2] {
     use DataError as E;
     match error {
-        // Those that are about no file.
+        // Errors that are not about a file.
         E::NoFile => ["no file", "name at least one"],
         E::NoLength => ["samples of text", "give one"],
         E::Misfit { .. } => ["the recipe", "choose a model or a recipe that fits"],

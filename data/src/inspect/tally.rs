@@ -1,4 +1,4 @@
-//! What is counted of a column, in bounded memory.
+//! What is counted for a column, in bounded memory.
 
 use super::{hash_of, Column, Distinct, Holds, Range, Remark};
 use crate::{
@@ -137,7 +137,7 @@ impl Tally {
         }
     }
 
-    /// What needs attention, of a column of so many rows.
+    /// What needs attention in a column of `rows` rows.
     pub(super) fn remarks(&self, rows: u64) -> Vec<Remark> {
         let mut remarks = Vec::new();
         let column = || self.name.clone();

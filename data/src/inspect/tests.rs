@@ -82,7 +82,7 @@ fn equal_rows_are_found() {
         "{first}"
     );
     assert_eq!(report.remarks, [Remark::Contradictions { rows: 1 }]);
-    // The end of one cell is not the start of the next.
+    // The end of one cell is not mixed up with the start of the next.
     let report = table("a,b,species\nab,c,rose\na,bc,rose\n,z,iris\nz,,iris\n");
     assert_eq!(report.duplicates.rows, 0);
 }

@@ -1,9 +1,9 @@
-//! Learns how arrays become bytes: from the least to the greatest number, or as they are if they are bytes.
+//! Learns how arrays become bytes: scaled from the smallest to the largest number, or unchanged if they are bytes.
 
 use super::{ClassCounts, LearnOptions};
 use crate::{read::array::check_labels, ArrayRecipe, Cell, DataError, Row, Source, Values};
 
-/// Numbers are taken for bytes, which stay as they are, if all are whole, from 0 to 255, and one is at least this.
+/// Numbers are taken for bytes, which stay as they are, if all are whole numbers from 0 to 255 and one is at least this.
 const BYTE: f64 = 128.0;
 
 /// Learns a recipe from the arrays for training.

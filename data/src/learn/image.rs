@@ -3,8 +3,8 @@
 use super::{ClassCounts, LearnOptions};
 use crate::{read::images::check_classes, Cell, DataError, ImageRecipe, Row, Source, Values};
 
-/// Learns a recipe from the images for training: the size that is asked for, else that of the first; grey if it is
-/// asked for or all are.
+/// Learns a recipe from the images for training: the size that is asked for, or else that of the first image; grey if that is asked
+/// for or all images are.
 pub(crate) fn learn(
     source: &Source,
     training: &dyn Fn(u64) -> bool,

@@ -5,12 +5,12 @@ use crate::recipe::table::{is_missing, Label, Scale};
 use crate::{Cell, Column, DataError, How, Place, Row, Source, TableRecipe, Values};
 use std::{collections::BTreeSet, fmt::Write};
 
-/// Most distinct texts of a column.
+/// Most distinct texts in a column.
 const MAX_CATEGORIES: usize = 256;
 
-/// Learns a recipe from the rows for training. A column whose cells are all numbers is numeric, from its
-/// least to its greatest number, with the mean's byte for a missing one. Any other has its texts as
-/// categories.
+/// Learns a recipe from the rows for training. A column whose cells are all numbers is numeric,
+/// from its smallest to its largest number, with the mean's byte for a missing one. Any other has
+/// its texts as categories.
 pub(super) fn learn(
     source: &Source,
     training: &dyn Fn(u64) -> bool,
@@ -77,7 +77,7 @@ pub(super) fn learn(
     })
 }
 
-/// What the rows for training say of a column.
+/// What the rows for training say about a column.
 struct Facts {
     index: usize,
     /// Cells with a finite number.
@@ -85,13 +85,13 @@ struct Facts {
     low: f64,
     high: f64,
     sum: f64,
-    /// Cells with a text that is no number.
+    /// Cells with a text that is not a number.
     texts: u64,
     first_text: Option<(Place, String)>,
     first_infinite: Option<(Place, f64)>,
     /// The distinct texts, until there are too many.
     categories: BTreeSet<String>,
-    /// The first text too many.
+    /// The first text beyond the limit.
     too_many: Option<(Place, String)>,
     /// The text of the cell.
     text: String,
@@ -161,7 +161,7 @@ impl Facts {
         let is_all_numbers = self.texts == 0 && !self.categories.is_empty();
         let is_categorical = options.categorical.contains(name);
         let is_numeric = options.numeric.contains(name) || is_all_numbers && !is_categorical;
-        // Too many texts among yet more numbers: a column of numbers with some mistakes.
+        // Too many texts, but even more numbers: a column of numbers with some mistakes.
         let is_mistaken = self.too_many.is_some() && self.numbers > self.texts && !is_categorical;
         if is_numeric || is_mistaken {
             if let Some((at, found)) = self.first_text {

@@ -8,7 +8,7 @@ fn classes(csv: &str, training: impl Fn(u64) -> bool) -> Result<Vec<String>, Dat
     Ok(recipe.class_names().to_vec())
 }
 
-/// A table of these labels.
+/// A table with these labels.
 fn table(labels: &[&str]) -> String {
     let rows = labels.iter().map(|label| format!("1,{label}\n"));
     ["x,y\n".to_owned()].into_iter().chain(rows).collect()

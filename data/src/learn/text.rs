@@ -5,9 +5,9 @@ use crate::tokenizer::{join, MAX_TOKENS};
 use crate::{DataError, Row, TextRecipe, TokenKind, Tokenizer, Values};
 use std::{collections::BTreeSet, path::Path};
 
-/// Bytes of text that byte pairs are learned from at most, the first ones for training.
+/// Most bytes of text that byte pairs are learned from, the first ones for training.
 const LEARNED_BYTES: usize = 8 << 20;
-/// Most characters for which byte pairs are chosen by themselves: at least as many tokens are left.
+/// Most characters for which byte pairs are the default: at least as many tokens are left.
 const MAX_PAIRED: usize = MAX_TOKENS / 2;
 
 /// Learns the tokens of the documents in `rows`, from the files of which `path` is the first. If no kind
@@ -64,7 +64,7 @@ pub fn learn_text(
     Ok(recipe)
 }
 
-/// The first characters of `text`, at most so many bytes.
+/// The first characters of `text`, in at most `bytes` bytes.
 fn beginning(mut text: String, bytes: usize) -> String {
     text.truncate(text.floor_char_boundary(bytes));
     text
@@ -88,10 +88,9 @@ fn pairs(
     Ok(tokens.iter().map(|token| tokenizer.decode(token)).collect())
 }
 
-/// The tokens that byte-pair encoding learns from `texts`, which are numbers of characters below
-/// `characters`: those, and then the most frequent pair of neighbours, joined to a token everywhere, again
-/// and again until there are `count` tokens. Of equally frequent pairs the one with the lowest numbers
-/// comes first; of three equal tokens in a row the first two are a pair.
+/// The tokens that byte-pair encoding learns from `texts`, which are numbers of characters below `characters`: those, and then the
+/// most frequent pair of neighbours, joined into a token everywhere, again and again until there are `count` tokens. Among equally
+/// frequent pairs, the one with the lowest numbers comes first; in three equal tokens in a row, the first two are a pair.
 fn learn_pairs(mut texts: Vec<Vec<u8>>, characters: usize, count: usize) -> Vec<Vec<u8>> {
     let all = (0..=u8::MAX).take(characters);
     let mut tokens: Vec<Vec<u8>> = all.map(|number| vec![number]).collect();

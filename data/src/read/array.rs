@@ -1,7 +1,7 @@
 //! Arrays of numbers in files: where an array lies, how its numbers are stored, and its rows, streamed.
 //!
-//! NPZ, safetensors and IDX differ only in how they say where an array lies. Their readers find that out from the
-//! headers and fill in an [`Array`]; what is here reads it.
+//! NPZ, safetensors and IDX differ only in how they say where an array lies. Their readers find that out from the headers and fill
+//! in an [`Array`]; this module reads it.
 
 mod number;
 
@@ -54,7 +54,7 @@ pub enum ArrayError {
         /// The names that fit.
         found: String,
     },
-    /// The labels' file of an IDX file is not beside it.
+    /// The labels' file of an IDX file is not next to it.
     #[error("the labels of {} are missing; put them beside it as {}", .file.display(), .labels.display())]
     NoLabels {
         /// The file of the inputs.
@@ -80,7 +80,7 @@ pub enum ArrayError {
         /// The array's name.
         array: String,
     },
-    /// A member of an archive is packed by a method, or encrypted, as NumPy never does.
+    /// A member of an archive is packed with a method that NumPy never uses, or encrypted.
     #[error("{}: {array} is {found}; save it with `numpy.savez` or `numpy.savez_compressed`", .file.display())]
     Packing {
         /// The file.
@@ -90,7 +90,7 @@ pub enum ArrayError {
         /// How it is packed.
         found: &'static str,
     },
-    /// An array has a shape that does not do.
+    /// An array has an unsuitable shape.
     #[error("{}: {array} has the shape {}, but {needs}", .file.display(), shape_text(.shape))]
     Shape {
         /// The file.
@@ -116,7 +116,7 @@ pub enum ArrayError {
         /// Its rows.
         labels_rows: u64,
     },
-    /// What a file holds is longer than its array, or fails its checksum.
+    /// A file's content is longer than its array, or fails its checksum.
     #[error("{}: {array} {problem}; write or download the file again", .file.display())]
     Corrupt {
         /// The file.
@@ -179,11 +179,11 @@ pub(super) enum Packing {
 #[derive(Clone, Debug)]
 pub(super) struct Array {
     pub(super) file: Arc<Path>,
-    /// Its name in the file; "the array" where arrays have none.
+    /// Its name in the file; "the array" if arrays have no names.
     pub(super) name: String,
     /// Where its packed bytes begin in the file.
     pub(super) offset: u64,
-    /// How many packed bytes there are; without it, to the end of the file.
+    /// How many packed bytes there are; if none, they go to the end of the file.
     pub(super) packed_bytes: Option<u64>,
     pub(super) packing: Packing,
     /// CRC-32 of the unpacked bytes, from the first one on.
@@ -201,7 +201,7 @@ impl Array {
         self.shape.first().copied().unwrap_or(0)
     }
 
-    /// The shape of a row; `[1]` where it is a single number.
+    /// The shape of a row; `[1]` if it is a single number.
     fn row_shape(&self) -> Result<Vec<usize>, DataError> {
         let shape = |needs| {
             DataError::from(ArrayError::Shape {
@@ -341,7 +341,7 @@ impl Stream {
         Ok(())
     }
 
-    /// After the last row: whether nothing follows, and the checksum is right.
+    /// After the last row: checks that nothing follows and that the checksum is right.
     fn check_end(&mut self) -> Result<(), ArrayError> {
         let corrupt = |problem| ArrayError::Corrupt {
             file: self.array.file.to_path_buf(),
@@ -364,7 +364,7 @@ impl Stream {
 #[derive(Clone, Debug)]
 pub(super) struct Pair {
     pub(super) inputs: Array,
-    /// Or why there are none: data without labels can still be predicted.
+    /// The labels, or why there are none: data without labels can still be predicted.
     pub(super) labels: Result<Array, ArrayError>,
 }
 
@@ -382,8 +382,8 @@ impl Pair {
         }
     }
 
-    /// The arrays of a file that has arrays of these names, each of which `array` finds. Without labels only if none were asked
-    /// for.
+    /// The arrays of a file that has arrays with these names, each of which `array` finds. Labels may be missing only if none were
+    /// asked for.
     pub(super) fn choose(
         path: &Path,
         options: &SourceOptions,
@@ -400,7 +400,7 @@ impl Pair {
         Ok(Self { inputs, labels })
     }
 
-    /// The shape of a row, if both arrays have shapes that do.
+    /// The shape of a row, if both arrays have suitable shapes.
     fn check(&self) -> Result<Vec<usize>, DataError> {
         let shape = self.inputs.row_shape()?;
         let Ok(labels) = &self.labels else {
@@ -429,7 +429,7 @@ impl Pair {
         Ok(shape)
     }
 
-    /// What the headers tell.
+    /// What the headers say.
     pub(super) fn header(&self) -> Result<Header, DataError> {
         Ok(Header {
             shape: self.check()?,
@@ -476,7 +476,7 @@ impl ReadRows for PairRows {
             }
             label.clear();
             for number in &self.label {
-                // The sum makes 0 of -0.
+                // The sum turns -0 into 0.
                 label.push_str(&(number + 0.0).to_string());
             }
         }
@@ -484,7 +484,7 @@ impl ReadRows for PairRows {
     }
 }
 
-/// Whether the files of `source`, which are of arrays, have labels.
+/// Whether the files of `source`, which are arrays, have labels.
 ///
 /// # Errors
 /// [`ArrayError::NoArray`] or [`ArrayError::NoLabels`] says what was looked for.
@@ -495,7 +495,7 @@ pub(crate) fn check_labels(source: &Source) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Opens a file that has something in it, and tells its length in bytes.
+/// Opens a file that is not empty, and returns its length in bytes.
 pub(super) fn open_file(path: &Path) -> Result<(File, u64), DataError> {
     let file = File::open(path).map_err(|error| DataError::reading(path, error))?;
     let about = file
@@ -509,7 +509,7 @@ pub(super) fn open_file(path: &Path) -> Result<(File, u64), DataError> {
     }
 }
 
-/// The array for `role`, of those named `there`: the one that is asked for, else the only one with a usual name.
+/// The array for `role`, among those named `there`: the one that is asked for, or else the only one with a usual name.
 fn choose(
     file: &Path,
     role: Role,

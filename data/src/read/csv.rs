@@ -9,16 +9,16 @@ use std::{
     sync::Arc,
 };
 
-/// Most bytes of a row. More are a quote that is never closed, or no CSV file.
+/// Most bytes of a row. More mean that a quote is never closed, or that it is not a CSV file.
 const MAX_ROW_BYTES: u64 = 64 << 20;
-/// Most bytes of the header line: every comma of it is a column, which takes many times its bytes.
+/// Most bytes of the header line: every comma in it is a column, which takes many times its bytes.
 const MAX_HEADER_BYTES: u64 = 4 << 20;
 /// Bytes that are read from the file at once.
 const BUFFER_BYTES: usize = 64 << 10;
 /// Bytes of the first line that the separator is looked for in.
 const FIRST_LINE_BYTES: u64 = 64 << 10;
 
-/// What the file's header line tells.
+/// What the file's header line says.
 pub(crate) fn header(path: &Path) -> Result<Header, DataError> {
     let mut reader = open(path)?;
     let names = headers(&mut reader, path)?;
@@ -62,8 +62,8 @@ fn open(path: &Path) -> Result<Reader<Limited>, DataError> {
         .from_reader(input))
 }
 
-/// What separates the cells of the first line: whichever of the comma, the semicolon and the tab it has
-/// most of, outside of quotes.
+/// What separates the cells of the first line: whichever of comma, semicolon and tab occurs most
+/// often outside of quotes.
 fn separator(first_line: &[u8]) -> u8 {
     let count = |separator: u8| {
         let mut is_quoted = false;
@@ -73,7 +73,7 @@ fn separator(first_line: &[u8]) -> u8 {
         });
         outside.count()
     };
-    // Of equals the last, so that the comma comes last.
+    // The last wins if several are equal, so the comma comes last.
     let all = [b'\t', b';', b','];
     all.into_iter()
         .max_by_key(|separator| count(*separator))
@@ -108,7 +108,7 @@ fn refused(kind: ErrorKind, at: &Place) -> DataError {
     }
 }
 
-/// A file of which so many bytes may be read.
+/// A file from which only this many bytes may be read.
 struct Limited {
     file: Box<dyn Read + Send>,
     left: u64,

@@ -10,7 +10,7 @@ use std::{
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// The array in `path`, and that of its labels, which lies beside it.
+/// The array in `path`, and that of its labels, which lies next to it.
 pub(super) fn open(path: &Path) -> Result<Pair, DataError> {
     let inputs = array(path, "the array")?;
     let labels = labels_of(path);
@@ -24,8 +24,8 @@ pub(super) fn open(path: &Path) -> Result<Pair, DataError> {
     Ok(Pair { inputs, labels })
 }
 
-/// Where the labels of `path` may lie: the file with `labels` in place of `images` and `idx1` in place of `idx3`,
-/// packed as `path` is, or else.
+/// Where the labels of `path` may lie: the file with `labels` in place of `images` and `idx1` in place of `idx3`, packed as `path`
+/// is, or otherwise.
 fn labels_of(path: &Path) -> Vec<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut labels = name.replace("images", "labels");

@@ -1,8 +1,8 @@
-//! Images: a folder with one folder per class, and PNG and JPEG files in those. One image is decoded at a time. A folder of
-//! images and nothing else has images without classes: they can be predicted, and not learned from.
+//! Images: a folder with one folder per class, and PNG and JPEG files in those. One image is decoded at a time. A folder of images
+//! and nothing else has images without classes: they can be predicted, but not learned from.
 //!
-//! Classes and files are read in the order of their names' bytes, so that row numbers are the same everywhere. Names
-//! that begin with a dot are passed over.
+//! Classes and files are read in the order of their names' bytes, so that row numbers are the same everywhere. Names that begin
+//! with a dot are skipped.
 
 use super::{Header, ReadRows};
 use crate::{DataError, Kind, Place, Row, Source, Values};
@@ -17,7 +17,7 @@ use std::{
 const MAX_SIDE: u32 = 1 << 14;
 /// Most pixels of an image. Decoding one takes up to 8 bytes per pixel.
 const MAX_PIXELS: u64 = 1 << 26;
-/// Largest file of an image.
+/// Largest image file, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 28;
 
 /// Why images cannot be read, where the reason is one that only images have.
@@ -41,7 +41,7 @@ pub enum ImageError {
         /// The class's folder.
         folder: PathBuf,
     },
-    /// A file among the images that is none.
+    /// A file among the images that is not one.
     #[error("{} is neither a PNG nor a JPEG image; convert it, or move it out of the folder", .file.display())]
     OtherFile {
         /// The file.
@@ -65,7 +65,7 @@ pub enum ImageError {
     },
 }
 
-/// What the folder tells.
+/// What the folder says.
 pub(crate) fn header(path: &Path) -> Result<Header, DataError> {
     Ok(Header {
         rows: Some(list(path)?.len() as u64),
@@ -164,7 +164,7 @@ fn add(files: Vec<PathBuf>, class: &Arc<str>, images: &mut Vec<Image>) -> Result
     Ok(())
 }
 
-/// What is in a folder, by name, but for what begins with a dot.
+/// What is in a folder, by name, except for names that begin with a dot.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(|error| DataError::reading(folder, error))? {
@@ -206,7 +206,7 @@ impl ReadRows for ImageRows {
     }
 }
 
-/// Decodes an image, after a look at its size.
+/// Decodes an image, after checking its size.
 fn decode(path: &Path) -> Result<DynamicImage, DataError> {
     let file = || path.to_owned();
     let unreadable = |error| DataError::reading(path, error);

@@ -1,4 +1,4 @@
-//! JSONL files: an object a line.
+//! JSONL files: one object per line.
 
 use super::{number, packed, text, Header, ReadRows};
 use crate::{Cell, Cells, DataError, Place, Row, Values};
@@ -86,14 +86,14 @@ impl Lines {
         }
     }
 
-    /// The line as text. Checking it as a whole is faster than every key and value by itself.
+    /// The line as text. Checking it as a whole is faster than checking every key and value on its own.
     fn text(&self) -> Result<&str, DataError> {
         std::str::from_utf8(&self.line).map_err(|_| DataError::NotUtf8 {
             at: self.at.clone(),
         })
     }
 
-    /// Why the line is no row.
+    /// Why the line is not a row.
     fn refused(&self, error: &serde_json::Error) -> DataError {
         DataError::BadRow {
             at: self.at.clone(),
@@ -148,7 +148,7 @@ impl ReadRows for Rows {
     }
 }
 
-/// Puts the values of an object straight into cells. Keys that the first object lacks are no columns, and passed over.
+/// Puts the values of an object straight into cells. Keys that the first object lacks are not columns, and are skipped.
 struct Object<'a> {
     names: &'a [String],
     cells: &'a mut Cells,
@@ -228,7 +228,7 @@ impl Value<'_> {
         }
     }
 
-    /// A whole number that no `f64` is stays text.
+    /// A whole number that no `f64` can hold exactly stays text.
     fn set_number<E: Error>(self, text: &str) -> Result<(), E> {
         let is_whole = text.bytes().all(|byte| !matches!(byte, b'.' | b'e' | b'E'));
         if let (true, Ok(whole)) = (is_whole, text.parse::<i128>()) {
@@ -249,7 +249,7 @@ impl Value<'_> {
 impl<'de> DeserializeSeed<'de> for Value<'_> {
     type Value = ();
 
-    /// Takes the value's own text: how serde tells a number depends on features that other crates choose.
+    /// Takes the value's own text: how serde represents a number depends on features that other crates choose.
     fn deserialize<D: serde::Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
         let raw = <&RawValue>::deserialize(value)?.get();
         match raw.as_bytes().first() {

@@ -1,7 +1,7 @@
 //! NPZ: NumPy's arrays in a zip archive, unpacked as they are read.
 //!
-//! The header of an array is parsed here and not by a crate: what a stranger's file says must neither be trusted with
-//! memory nor end in an overflow.
+//! The header of an array is parsed here and not by a crate: a stranger's file must be able neither to claim arbitrary memory nor
+//! to cause an overflow.
 
 use super::array::{open_file, Array, ArrayError, Number, Packing, Pair};
 use crate::{DataError, Format, SourceOptions};
@@ -96,7 +96,7 @@ fn array(
     Ok(array)
 }
 
-/// How numbers of NumPy's type `descr`, such as `<f4`, are stored, and whether big-endian.
+/// How numbers of NumPy's type `descr`, such as `<f4`, are stored, and whether they are big-endian.
 fn number(descr: &str) -> Option<(Number, bool)> {
     let plain = descr.trim_matches(['\'', '"']);
     let mut letters = plain.chars();
@@ -123,11 +123,11 @@ fn number(descr: &str) -> Option<(Number, bool)> {
     Some((number, big_endian))
 }
 
-/// What stands before an array's numbers.
+/// What comes before an array's numbers.
 #[derive(Debug, PartialEq, Eq)]
 struct NpyHeader {
     bytes: u64,
-    /// The numbers' type, as it stands there.
+    /// The numbers' type, as it is written there.
     descr: String,
     fortran_order: bool,
     shape: Vec<u64>,
@@ -170,7 +170,7 @@ impl NpyHeader {
         let descr = value(text, "descr")?;
         let descr = match descr.chars().next()? {
             quote @ ('\'' | '"') => descr.split(quote).nth(1)?,
-            // A type of several fields, or something else that holds no plain numbers.
+            // A type of several fields, or something else that does not hold plain numbers.
             _ => descr
                 .split_once("'fortran_order'")
                 .map_or(descr, |(descr, _)| descr),

@@ -14,15 +14,16 @@ pub(crate) fn exact(integer: i128) -> Option<f64> {
     (integer.unsigned_abs() <= MAX_EXACT).then_some(integer as f64)
 }
 
-/// The number nearest to what `text` says, just as [`str::parse`] has it, `inf` and `NaN` included, and
-/// faster where it has at most 15 characters and no exponent. Spaces around it do not count.
+/// The number nearest to what `text` says, just as [`str::parse`] returns it, including `inf` and
+/// `NaN`, but faster if it has at most 15 characters and no exponent. Spaces around it do not
+/// count.
 #[inline]
 pub(crate) fn parse(text: &str) -> Option<f64> {
     short(text.as_bytes()).or_else(|| text.trim().parse().ok())
 }
 
-/// A number of at most 15 digits is the quotient of two numbers that `f64` holds exactly, and so
-/// rounded once.
+/// A number of at most 15 digits is the quotient of two numbers that `f64` holds exactly, so it is
+/// rounded only once.
 #[inline]
 fn short(text: &[u8]) -> Option<f64> {
     let (is_negative, digits) = match text {

@@ -11,7 +11,7 @@ use std::{
 
 /// Bytes that are read from the file at once.
 const BUFFER_BYTES: usize = 64 << 10;
-/// Unpacked bytes that tell whether something else than a file of rows is inside.
+/// Unpacked bytes that show whether something other than a file of rows is inside.
 const LOOKED_AT: u64 = 512;
 /// Where archives of `tar` name their format.
 const TAR: std::ops::Range<usize> = 257..262;
@@ -28,7 +28,7 @@ pub enum Packing {
 impl Packing {
     const ALL: [Self; 2] = [Self::Gzip, Self::Zstandard];
 
-    /// What the name of a file tells, and the name without it.
+    /// What the name of a file says, and the name without it.
     pub(crate) fn named(path: &Path) -> Option<(Self, &Path)> {
         let extension = path.extension()?.to_string_lossy().to_lowercase();
         let packing = match &*extension {
@@ -47,7 +47,7 @@ impl Packing {
         }
     }
 
-    /// What a file with this beginning is packed with, if with anything.
+    /// What a file with this beginning is packed with, if anything.
     fn of(beginning: &[u8]) -> Option<Self> {
         let mut all = Self::ALL.into_iter();
         all.find(|packing| beginning.starts_with(packing.magic()))
@@ -101,7 +101,7 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn Read + Send>, DataError> {
     }
 }
 
-/// What begins like this, if not rows or text.
+/// What a file that begins like this is, if not rows or text.
 fn other_content(beginning: &[u8]) -> Option<&'static str> {
     if beginning.starts_with(b"PK\x03\x04") {
         return Some("a zip archive, as NPZ files are");
@@ -118,8 +118,8 @@ fn other_content(beginning: &[u8]) -> Option<&'static str> {
     beginning.contains(&0).then_some("binary data")
 }
 
-/// Unpacks the members of a gzip file one after the other. Zeros behind the last one are passed over, as gzip does: where files
-/// are written in blocks, they fill the last block.
+/// Unpacks the members of a gzip file one after the other. Zeros after the last one are skipped, as gzip does: when files are
+/// written in blocks, zeros fill the last block.
 struct Members<R>(Option<GzDecoder<R>>);
 
 impl<R: BufRead> Read for Members<R> {
@@ -137,7 +137,7 @@ impl<R: BufRead> Read for Members<R> {
     }
 }
 
-/// Passes over zeros; whether anything else follows.
+/// Skips zeros; returns whether anything else follows.
 fn has_more(file: &mut impl BufRead) -> io::Result<bool> {
     loop {
         let bytes = match file.fill_buf() {
@@ -156,7 +156,7 @@ fn has_more(file: &mut impl BufRead) -> io::Result<bool> {
     }
 }
 
-/// Unpacks, and tells damage from a disk that fails.
+/// Unpacks, and tells damage apart from a failing disk.
 struct Unpacked<R>(R);
 
 impl<R: Read> Read for Unpacked<R> {

@@ -23,7 +23,7 @@ const BATCH: usize = 1024;
 /// What a file begins and ends with.
 const MARK: &[u8; 4] = b"PAR1";
 
-/// What the file's footer tells.
+/// What the file's footer says.
 pub(crate) fn header(path: &Path) -> Result<Header, DataError> {
     let file = open(path)?;
     let metadata = file.metadata().file_metadata();
@@ -52,9 +52,9 @@ pub(crate) fn header(path: &Path) -> Result<Header, DataError> {
 /// A column of the table: a field of the schema's root.
 struct Field {
     name: String,
-    /// The index of its values; of a list or struct, of the first of them.
+    /// The index of its values; for a list or struct, of the first of them.
     leaf: usize,
-    /// How its values are read, or their type if they are not.
+    /// How its values are read, or their type if they are not read.
     how: Result<Stored, String>,
 }
 
@@ -141,7 +141,7 @@ enum Stored {
     Plain,
     /// The integers are unsigned.
     Unsigned,
-    /// The integers are so many times the numbers.
+    /// The integers are this many times the numbers.
     Decimal(f64),
 }
 
@@ -204,7 +204,7 @@ enum Batch {
 /// A column of a row group.
 enum Column {
     Values(Box<ColumnValues>),
-    /// Its values are of this type, and not read.
+    /// Its values have this type and are not read.
     Unsupported(String),
 }
 
@@ -212,7 +212,7 @@ enum Column {
 struct ColumnValues {
     reader: ColumnReader,
     stored: Stored,
-    /// The level of a value that is there; lower ones are missing.
+    /// The level of a value that is present; lower ones are missing.
     full_level: i16,
     /// The levels of a batch. Empty if no value can be missing.
     levels: Vec<i16>,
@@ -240,7 +240,7 @@ impl ColumnValues {
         }
     }
 
-    /// Reads the next batch, and gives its number of rows.
+    /// Reads the next batch, and returns its number of rows.
     fn read(&mut self) -> Result<usize, ParquetError> {
         self.next_value = 0;
         let levels = &mut self.levels;
@@ -267,7 +267,7 @@ impl ColumnValues {
         }
     }
 
-    /// Adds the value of row `index` of the batch to `cells`. False if it is no UTF-8.
+    /// Adds the value of row `index` of the batch to `cells`. False if it is not UTF-8.
     fn push(&mut self, index: usize, cells: &mut Cells) -> bool {
         let is_missing = self
             .levels
@@ -340,7 +340,7 @@ fn read_batch<T: DataType>(
 struct Rows {
     file: SerializedFileReader<File>,
     names: Arc<[String]>,
-    /// Of the row group that is being read.
+    /// The columns of the row group that is being read.
     columns: Vec<Column>,
     next_group: usize,
     /// Rows of the batch.

@@ -1,8 +1,8 @@
 //! Records files: samples, or documents as tokens, that a recipe made.
 //!
-//! A line of JSON says which recipe made them, how many bytes a sample has and how many records there
-//! are; then follow the records. A record is a sample and its label's byte, or for text a document: the
-//! number of its tokens in four bytes, little-endian, and the tokens.
+//! A line of JSON says which recipe made them, how many bytes a sample has and how many records
+//! there are; then the records follow. A record is a sample and its label's byte, or for text a
+//! document: the number of its tokens in four bytes, little-endian, and the tokens.
 
 use super::{Header, ReadRows};
 use crate::{DataError, Format, Kind, Place, Recipe, Row, Values};
@@ -155,15 +155,15 @@ fn truncated(path: &Path) -> DataError {
 struct Records {
     file: BufReader<File>,
     inputs: Option<usize>,
-    /// Records that follow.
+    /// Number of records that follow.
     left: u64,
-    /// Tokens that follow of this document.
+    /// Number of tokens of this document that follow.
     tokens_left: u32,
     at: Place,
 }
 
 impl Records {
-    /// Reads exactly so many bytes, and takes no memory for bytes that are not there.
+    /// Reads exactly `length` bytes, and takes no memory for bytes that are not there.
     fn fill(&mut self, bytes: &mut Vec<u8>, length: usize) -> Result<(), DataError> {
         bytes.clear();
         let mut limited = (&mut self.file).take(length as u64);
@@ -277,7 +277,7 @@ impl RecordsWriter {
     /// Writes a sample and its class.
     ///
     /// # Errors
-    /// A disk that is full, or a sample of another length than the recipe's.
+    /// A disk that is full, or a sample whose length differs from the recipe's.
     pub fn sample(&mut self, sample: &[u8], label: u8) -> Result<(), DataError> {
         if self.header.inputs != Some(sample.len()) {
             return Err(self.wrong_length());
@@ -288,7 +288,7 @@ impl RecordsWriter {
     /// Writes a document's tokens.
     ///
     /// # Errors
-    /// A disk that is full, a recipe that is not of text, or a document of 4 GiB.
+    /// A disk that is full, a recipe that is not for text, or a document of 4 GiB.
     pub fn document(&mut self, tokens: &[u8]) -> Result<(), DataError> {
         let length = u32::try_from(tokens.len()).ok();
         match (length, self.header.inputs) {
@@ -297,7 +297,7 @@ impl RecordsWriter {
         }
     }
 
-    /// Gives the file its name, and says how many records it has.
+    /// Gives the file its name, and returns how many records it has.
     ///
     /// # Errors
     /// A disk that is full, or a name that cannot be given.

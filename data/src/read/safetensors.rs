@@ -1,4 +1,4 @@
-//! safetensors: arrays one after another behind a JSON header. Only the header is read into memory.
+//! safetensors: arrays one after another after a JSON header. Only the header is read into memory.
 
 use super::array::{open_file, Array, ArrayError, Number, Packing, Pair};
 use crate::{DataError, Format, SourceOptions};

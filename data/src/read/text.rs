@@ -4,12 +4,13 @@ use super::{packed, Header, ReadRows};
 use crate::{DataError, Kind, Place, Row, Values};
 use std::{io::Read, path::Path, str, sync::Arc};
 
-/// Most bytes of a piece. All but the last of a file end with a line, if it has one.
+/// Most bytes of a piece. Every piece except a file's last ends at the end of a line, if it has
+/// one.
 const PIECE_BYTES: usize = 1 << 20;
 /// What some editors put before UTF-8.
 pub(super) const MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// A text tells nothing before it is read.
+/// A text file says nothing before it is read.
 pub(crate) fn header(path: &Path) -> Result<Header, DataError> {
     let read = packed::open(path)?.read(&mut [0]);
     match read.map_err(|error| DataError::reading(path, error))? {
@@ -18,7 +19,7 @@ pub(crate) fn header(path: &Path) -> Result<Header, DataError> {
     }
 }
 
-/// A pass over the file's pieces, which are all at row 1.
+/// A pass over the file's pieces, which all count as row 1.
 pub(crate) fn rows(path: &Arc<Path>) -> Result<Box<dyn ReadRows>, DataError> {
     Ok(Box::new(Pieces {
         input: packed::open(path)?,
@@ -35,7 +36,7 @@ pub(crate) fn rows(path: &Arc<Path>) -> Result<Box<dyn ReadRows>, DataError> {
 
 struct Pieces<R> {
     input: R,
-    /// What was read and not given out.
+    /// What was read but not returned yet.
     buffer: Vec<u8>,
     /// Lines before the buffer.
     lines: u64,
@@ -75,7 +76,8 @@ impl<R: Read + Send> ReadRows for Pieces<R> {
 }
 
 impl<R> Pieces<R> {
-    /// The length of the next piece: what is in the buffer, but not the line that is not over.
+    /// The length of the next piece: what is in the buffer, without the last line if that is
+    /// incomplete.
     fn piece(&self, is_end: bool) -> Result<usize, DataError> {
         let line = self.buffer.iter().rposition(|byte| *byte == b'\n');
         let length = match line {
@@ -86,7 +88,7 @@ impl<R> Pieces<R> {
             return Ok(length);
         };
         let valid = error.valid_up_to();
-        // A character that the buffer cuts in two, of a line longer than it.
+        // A character that the end of the buffer cuts in two, in a line longer than the buffer.
         if error.error_len().is_none() && !is_end && valid > 0 {
             return Ok(valid);
         }

@@ -4,8 +4,8 @@ use super::table::{byte_of, check_range};
 use crate::{DataError, Place, RecipeError};
 use serde::{Deserialize, Serialize};
 
-/// How arrays become samples: each number is a byte, row-major. `low` is 0, `high` is 255, what lies between is
-/// rounded to the nearest, halves up, and what lies outside is cut off. From 0 to 255, bytes stay as they are.
+/// How arrays become samples: each number is a byte, row-major. `low` is 0, `high` is 255, numbers between are rounded to the
+/// nearest, halves up, and numbers outside are clamped. With a range from 0 to 255, bytes stay as they are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArrayRecipe {
@@ -13,7 +13,7 @@ pub struct ArrayRecipe {
     pub shape: Vec<usize>,
     /// The number that becomes 0.
     pub low: f64,
-    /// The number that becomes 255. Where it is `low`, every number becomes 0.
+    /// The number that becomes 255. If it equals `low`, every number becomes 0.
     pub high: f64,
     /// The classes' names, in the order of the labels' bytes.
     pub classes: Vec<String>,

@@ -1,12 +1,12 @@
-//! Names that cells are looked up among: classes and categories.
+//! Names in which cells are looked up: classes and categories.
 
 use crate::{Cell, RecipeError};
 
 /// Most classes that a label's byte tells apart.
 pub(crate) const MAX_CLASSES: usize = 256;
 
-/// Finds the place of a cell in a list of at most 256 names: by its text, and if no name is the same
-/// text, by its number. So the label `1.0` of one file is the class `1` that another one taught.
+/// Finds the place of a cell in a list of at most 256 names: by its text, and if no name has the
+/// same text, by its number. So the label `1.0` in one file is the class `1` learned from another.
 #[derive(Clone, Debug)]
 pub(crate) struct ClassIndex {
     /// Sorted by name.
@@ -50,7 +50,7 @@ impl ClassIndex {
 }
 
 impl ClassIndex {
-    /// The place of the name that is `text`: by looking at all of them where they are few.
+    /// The place of the name that is `text`: found by looking at all of them if they are few.
     #[inline]
     fn find_text(&self, text: &str) -> Option<u8> {
         let found = match self.texts.len() {

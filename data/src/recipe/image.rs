@@ -6,13 +6,13 @@ use std::borrow::Cow;
 
 /// How images become samples: `[height, width, channels]` bytes, row-major.
 ///
-/// An image in colours becomes grey by 0.299 red + 0.587 green + 0.114 blue, rounded to nearest, and a grey one gets
-/// colours by three equal channels. Transparency is passed over, and so is a note that the camera was turned.
+/// An image in colours becomes grey by 0.299 red + 0.587 green + 0.114 blue, rounded to nearest, and a grey one gets colours by
+/// three equal channels. Transparency is ignored, and so is a note that the camera was turned.
 ///
-/// An image of another size is resized by area: a pixel is the mean of the pixels that it covers, those at its edges
-/// by the part of them that it covers, rounded to nearest. The image is stretched where its proportions are others.
-/// All of this is integer arithmetic, which gives the same bytes of the same pixels everywhere. So does decoding PNG;
-/// of JPEG, decoders may round a pixel differently.
+/// An image of another size is resized by area: a pixel is the mean of the pixels that it covers, where those at its edges count by
+/// the fraction that is covered, rounded to nearest. The image is stretched if its proportions differ. All of this is integer
+/// arithmetic, which gives the same bytes for the same pixels everywhere. So does decoding PNG; JPEG decoders may round a pixel
+/// differently.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageRecipe {
@@ -20,7 +20,7 @@ pub struct ImageRecipe {
     pub height: u32,
     /// Pixels of a row.
     pub width: u32,
-    /// 1 of grey images, 3 of images in colours.
+    /// 1 for grey images, 3 for coloured ones.
     pub channels: u8,
     /// The classes' names, in the order of the labels' bytes.
     pub classes: Vec<String>,
@@ -97,7 +97,7 @@ pub(crate) fn resize(
 ) {
     let from_stride = from.1 as usize * channels;
     let area = u64::from(from.0) * u64::from(from.1);
-    // Of one new row: the sums of what its pixels cover, by the weights of rows and columns.
+    // For one new row: the sums over the pixels that its pixels cover, weighted by rows and columns.
     let mut sums = vec![0; to.1 as usize * channels];
     for new_row in 0..to.0 {
         sums.fill(0);

@@ -37,12 +37,12 @@ pub struct Column {
 /// How a cell becomes bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum How {
-    /// A number from `low` to `high` becomes one byte from 0 to 255, rounded to the nearest, halves up;
-    /// a number outside is cut off.
+    /// A number from `low` to `high` becomes one byte from 0 to 255, rounded to the nearest, halves up; a number outside is
+    /// clamped.
     Numeric {
-        /// What becomes 0.
+        /// The number that becomes 0.
         low: f64,
-        /// What becomes 255. If it is `low` too, every number becomes 0.
+        /// The number that becomes 255. If it equals `low`, every number becomes 0.
         high: f64,
         /// The byte of a missing number.
         missing: u8,
@@ -52,7 +52,7 @@ pub enum How {
     Categories(Vec<String>),
 }
 
-/// A column as TOML has it.
+/// A column as it is written in TOML.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ColumnText {
@@ -138,7 +138,7 @@ impl TableRecipe {
     }
 }
 
-/// Whether numbers from `low` to `high` can be made bytes.
+/// Whether numbers from `low` to `high` can be turned into bytes.
 pub(crate) fn check_range(what: &str, low: f64, high: f64) -> Result<(), RecipeError> {
     if low <= high && (high - low).is_finite() {
         return Ok(());
@@ -158,7 +158,7 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
-    /// 0 at `low` and 255 at `high`; 0 everywhere if they are the same.
+    /// The scale with 0 at `low` and 255 at `high`; 0 everywhere if they are the same.
     pub fn new(low: f64, high: f64) -> Self {
         let factor = if low == high {
             0.0
@@ -171,7 +171,7 @@ impl Scale {
     /// The byte of a finite number: `(number - low) * (255 / (high - low))`, rounded to the nearest, halves up.
     #[inline]
     pub fn byte(self, number: f64) -> u8 {
-        // The conversion cuts off what lies outside.
+        // The conversion clamps values outside.
         ((number - self.low) * self.factor + 0.5) as u8
     }
 }
@@ -258,7 +258,7 @@ impl TablePlan {
                     sample.push(match cell.number() {
                         Some(number) if number.is_finite() => scale.byte(number),
                         _ if is_missing(cell) => *missing,
-                        // Which is an error.
+                        // This is an error.
                         _ => return number_in(cell, at, &step.name).map(|_| ()),
                     });
                 }

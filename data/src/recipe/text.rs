@@ -3,7 +3,7 @@
 use crate::{DataError, Place, RecipeError, Tokenizer, UnknownCharacter};
 use serde::{Deserialize, Serialize};
 
-/// How text becomes tokens, each a byte.
+/// How text becomes tokens, each of one byte.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextRecipe {
@@ -12,7 +12,7 @@ pub struct TextRecipe {
     /// What stands for a character that is not in the vocabulary. Without it such a character is an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<char>,
-    /// The characters, if each is a token: the number of one is its place.
+    /// The characters, if each is a token: a token's number is its place.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub alphabet: String,
     /// The tokens of byte pairs in the order of their numbers: first the characters, and then pairs of
@@ -25,9 +25,9 @@ pub struct TextRecipe {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TokenKind {
-    /// A token a character, of those in the alphabet.
+    /// One token per character of the alphabet.
     Characters,
-    /// A token a byte of the text in UTF-8: 256 tokens, and no character is unknown.
+    /// One token per byte of the text in UTF-8: 256 tokens, and no character is unknown.
     Bytes,
     /// Characters, and frequent sequences of them: byte-pair encoding (Sennrich, Haddow, Birch,
     /// arXiv:1508.07909).
@@ -44,10 +44,10 @@ impl TextRecipe {
         }
     }
 
-    /// What makes tokens of text.
+    /// The tokenizer of this recipe.
     ///
     /// # Errors
-    /// A vocabulary that makes no sense.
+    /// A vocabulary that is not valid.
     pub fn tokenizer(&self) -> Result<Tokenizer, RecipeError> {
         let tokenizer = match self.tokens {
             TokenKind::Characters => Tokenizer::characters(&self.alphabet)?,

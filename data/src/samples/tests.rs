@@ -64,7 +64,7 @@ fn samples_that_do_not_fit_into_memory_are_refused_with_their_size() {
 #[test]
 fn only_what_is_wanted_is_given_and_all_is_counted() {
     let folder = Folder::new();
-    // The last row is of no class: nobody asks for it.
+    // The last row's class is unknown, but nobody asks for that row.
     let table = folder
         .open("a.csv", "petal,species\n1,iris\n2,rose\n3,x\n")
         .unwrap();

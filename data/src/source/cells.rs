@@ -8,9 +8,9 @@ use std::{fmt, ops::Range, sync::Arc};
 pub enum Cell<'a> {
     /// No value.
     Missing,
-    /// A number, of formats that have numbers.
+    /// A number, in formats that have numbers.
     Number(f64),
-    /// Text. That of a CSV file may well be a number's.
+    /// Text. In a CSV file it may well be a number's.
     Text(&'a str),
     /// A value of this type, which is not read: a list, for example. It is an error where it is used.
     Unsupported(&'a str),
@@ -44,8 +44,8 @@ impl Cell<'_> {
     }
 }
 
-/// The text, or the number in its shortest decimal form. Empty if the value is missing; the type's name of one that is
-/// not supported.
+/// The text, or the number in its shortest decimal form. Empty if the value is missing; the type's name for a value that is not
+/// supported.
 impl fmt::Display for Cell<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -170,7 +170,7 @@ impl Cells {
         }
     }
 
-    /// Adds to the buffer of all texts, and gives the place there.
+    /// Adds to the buffer of all texts, and returns the place there.
     #[inline]
     fn add(&mut self, text: &str) -> Range<usize> {
         let start = self.text.len();

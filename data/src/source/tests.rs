@@ -62,7 +62,7 @@ fn files_that_are_not_there_or_not_files_are_named() {
             matches!(error, DataError::Folder { .. }),
             "{format}: {error}"
         );
-        // Also if the folder has a name that tells the format, which without `format` means images.
+        // Also if the folder's name implies the format; without `format`, a folder means images.
         let named = folder.path(&format!("a.{format}"));
         fs::create_dir(&named).unwrap();
         let error = as_format(named.clone(), format);

@@ -10,7 +10,7 @@ use gotong_scoring::blake2_256;
 /// Longest date: with a time, a fraction and a zone it has 35 bytes.
 const MAX_DATE_BYTES: usize = 64;
 
-/// When a row is from: numbers in order, or dates as ISO 8601 has them, whose texts are in order.
+/// When a row is from: numbers, which have an order, or dates in the form of ISO 8601, whose texts are in order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Time {
     /// A finite number.
@@ -31,7 +31,7 @@ impl Time {
     }
 }
 
-/// What `read` makes of the cells of one column, none of which may be missing; of text in a column, of another one's.
+/// What `read` makes of the cells of one column, none of which may be missing; for text in a column, of another column.
 fn column<T>(
     split: &Split,
     source: &Source,

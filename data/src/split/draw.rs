@@ -7,10 +7,10 @@ use std::{cmp::Reverse, collections::HashMap, collections::TryReserveError};
 /// Rows of a class that stay for training: a recipe is not learned from fewer.
 const KEPT: u64 = 2;
 
-/// What is known of each row before lots are drawn. It takes 19 bytes of memory a row, and 29 while its vectors grow.
+/// What is known about each row before lots are drawn. It takes 19 bytes of memory per row, and 29 while its vectors grow.
 #[derive(Debug, Default)]
 pub(super) struct Draw {
-    /// Where rows stand in random order. Rows with equal inputs stand at the same place.
+    /// The places of the rows in a random order. Rows with equal inputs have the same place.
     places: Vec<u64>,
     /// The number of each row's class; 0 without a label.
     classes: Vec<u16>,
@@ -28,12 +28,13 @@ impl Draw {
         Ok(())
     }
 
-    /// Rows that were added.
+    /// Number of rows that were added.
     pub fn len(&self) -> u64 {
         self.places.len() as u64
     }
 
-    /// The number of a class, from 1. All that no label's byte tells apart have one number: learning refuses them.
+    /// The number of a class, from 1. All classes beyond those that a label's byte can tell apart share one number: learning
+    /// refuses them.
     fn number(&mut self, label: &str) -> u16 {
         if let Some(number) = self.numbers.get(label) {
             return *number;
@@ -80,13 +81,13 @@ impl Draw {
 
         let mut parts = [(Use::Exam, 0), (Use::Report, 0)];
         for ((class, exam), report) in by_class.iter().zip(exams).zip(reports) {
-            // What a class gave too few or too many, the next one makes good.
+            // If a class gave too few or too many rows, the next one makes up for it.
             parts[0].1 += exam as i64;
             parts[1].1 += report as i64;
             let mut left = class.len() as u64;
             for equal in class.chunk_by(|&one, &next| places[one] == places[next]) {
                 let rows = equal.len() as u64;
-                // With them the part comes nearer to its quota than without; with a single row exactly to it.
+                // With them the part comes closer to its quota than without; with a single row, it meets it exactly.
                 let part = parts
                     .iter_mut()
                     .find(|(_, missing)| 2 * *missing > rows as i64);
@@ -104,8 +105,8 @@ impl Draw {
     }
 }
 
-/// How many rows of each class are for a part of `total` rows, by largest remainder. No class gives more than it has
-/// `room` for; others give for it.
+/// How many rows of each class are for a part of `total` rows, by largest remainder. No class gives more than it has `room` for;
+/// other classes make up for it.
 fn quotas(sizes: &[u64], room: &[u64], permille: u32, total: u64) -> Vec<u64> {
     let exact = |class: usize| u128::from(sizes[class]) * u128::from(permille);
     let whole = |class: usize| ((exact(class) / 1000) as u64).min(room[class]);

@@ -55,7 +55,7 @@ fn a_seed_always_gives_the_same_rows() {
     };
     assert_eq!(split(1).blocks(500).unwrap(), split(1).blocks(500).unwrap());
     assert_ne!(split(1).blocks(500).unwrap(), split(2).blocks(500).unwrap());
-    // Golden: another version must not divide data that are in use in another way.
+    // Golden: another version must not divide data in use differently.
     let exam: Vec<usize> = (0..40)
         .filter(|&row| split(7).blocks(40).unwrap()[row] == Use::Exam)
         .collect();
@@ -79,7 +79,7 @@ fn divided(split: &Split, rows: &[(String, &str)]) -> Result<Vec<Use>, DataError
 
 #[test]
 fn rows_that_become_equal_samples_are_in_one_part() {
-    // Rows differ in a column that is dropped and by less than a byte tells, and some in their labels: 200 samples.
+    // Rows differ in a column that is dropped and by less than a byte can tell apart, and some in their labels: 200 samples.
     let rows: Vec<(String, &str)> = (0..1_000)
         .map(|row| {
             let x = f64::from(row % 200) + f64::from(row / 200) * 1e-6;
@@ -98,7 +98,7 @@ fn rows_that_become_equal_samples_are_in_one_part() {
     assert!((145..=155).contains(&exam), "{exam}");
     assert!((45..=55).contains(&report), "{report}");
     assert_eq!(training + exam + report, 1_000);
-    // Golden: another version must not divide data that are in use in another way.
+    // Golden: another version must not divide data in use differently.
     let first: Vec<usize> = (0..200).filter(|&row| uses[row] == Use::Report).collect();
     assert_eq!(first, [35, 48, 78, 100, 122, 123, 169, 172, 179, 191]);
 }
@@ -122,7 +122,7 @@ fn every_class_has_its_share() {
         ..Split::default()
     };
     for seed in 0..8 {
-        // Bytes tell 256 samples apart, so by their texts each row is its own.
+        // Bytes tell 256 samples apart, so here the texts make each row a sample of its own.
         let folder = crate::fixture::Folder::new();
         let lines: String = rows.iter().map(|(x, y)| format!("{x},{y}\n")).collect();
         let source = folder.labelled("a.csv", format!("id,x,y\n{lines}"), "y");
@@ -156,7 +156,7 @@ fn a_table_of_few_different_rows_keeps_some_for_training() {
     };
     let parts = [Use::Training, Use::Exam, Use::Report].map(|part| of(part).len());
     assert_eq!(parts, [16, 3, 1]);
-    // Two different rows cannot be in three parts.
+    // Two different rows cannot be divided among three parts.
     let two: Vec<(String, &str)> = (0..200)
         .map(|row| (format!("{row},{}", row % 2), ["a", "b"][row % 2]))
         .collect();
@@ -188,7 +188,7 @@ fn rows_that_there_is_no_memory_for_are_refused() {
             ..by(way.clone())
         };
         assign(&within(100 * each), "a.csv", &text).unwrap();
-        // It is refused at the first row that is too many.
+        // It is refused at the first row beyond the limit.
         let error = split_error(&within(40 * each), &text);
         let SplitError::TooManyRows {
             rows, needs, most, ..
@@ -198,7 +198,7 @@ fn rows_that_there_is_no_memory_for_are_refused() {
         };
         assert_eq!((rows, needs, most), (41, 41 * each, 40 * each));
     }
-    // A file that tells how many rows it has is not read.
+    // A file that states how many rows it has is not read.
     let recipe = "0".repeat(64);
     let header = format!(
         "{{\"gotong\":\"records\",\"version\":1,\"recipe\":\"{recipe}\",\"inputs\":null,\"count\":1000}}\n"

@@ -28,7 +28,7 @@ fn a_byte_is_a_token() {
 #[test]
 fn the_pair_with_the_lowest_number_is_joined_first() {
     let tokenizer = Tokenizer::byte_pairs(&list(&["a", "b", "c", "bc", "ab", "abc", "aa", "aaa"]));
-    // `abc` is a and bc, since bc comes before ab.
+    // `abc` becomes a and bc, since bc comes before ab.
     let tokenizer = tokenizer.unwrap();
     let tokens = |text: &str| tokenizer.encode(text).unwrap();
     assert_eq!(tokens("abc"), [5]);
@@ -97,7 +97,8 @@ fn bits_are_counted_by_characters() {
         pixels: vec![3, 1, 3, 3],
         labels: vec![0, 1],
     };
-    // Of the first: tokens 1 and 0, two characters; of the second 3 and 1, four.
+    // In the first sample, tokens 1 and 0 count, with two characters; in the second, 3 and 1, with
+    // four.
     assert_eq!(tokenizer.characters_of(&samples), 6);
     let bits = tokenizer.bits_per_character(&[65_536, 65_536 * 5], &samples);
     assert_eq!(bits, 1.0);

@@ -16,12 +16,12 @@ pub(super) fn squared_relu(values: Tensor<2, Int>) -> Tensor<2, Int> {
     rs(u.clone() * u, 7)
 }
 
-/// Passes the adjoint of what is above 0.
+/// Passes the adjoint where the activation is above 0.
 pub(super) fn relu_backward(here: &Backwards) -> Pulled {
     here.pass_unless(here.own.clone().lower_equal_elem(0))
 }
 
-/// Of `u^2 / 128`: `dy * u` in `2^-6`.
+/// The backward pass of `u^2 / 128`: `dy * u` in `2^-6`.
 pub(super) fn squared_relu_backward(here: &Backwards) -> Pulled {
     here.pull(here.rows() * here.before.clone().clamp_min(0), -6)
 }

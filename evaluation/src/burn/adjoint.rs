@@ -37,7 +37,7 @@ pub(super) struct Pulled {
     pub previous: Option<Sums>,
     /// For what it took from an earlier op, and that op.
     pub earlier: Option<(usize, Sums)>,
-    /// For its parameters: from which of those that it reads on, and their sums.
+    /// For its parameters: which of the parameters it reads the sums begin at, and the sums.
     pub parameters: Vec<(usize, Sums)>,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Backwards<'a> {
     pub own: &'a Tensor<2, Int>,
     /// The adjoint of what it gave.
     pub adjoint: &'a Adjoint,
-    /// Whether what it took has an adjoint. Nothing before the first parameter has.
+    /// Whether what it took has an adjoint. Nothing before the first parameter has one.
     pub is_wanted: bool,
 }
 
@@ -105,7 +105,7 @@ impl Adjoint {
         let is_zero = largest.clone().equal_elem(NO_EXPONENT);
         let exponents = largest.mask_fill(is_zero, 0);
         let aligned = parts.into_iter().map(|part| {
-            // Of 15 bits nothing is left after a shift by 31. What is zero may have any exponent.
+            // A shift by 31 leaves nothing of 15 bits. A part that is zero may have any exponent.
             let down = (exponents.clone() - part.exponents).clamp(0, 31);
             rs_by(part.values, down)
         });
@@ -135,12 +135,12 @@ impl Backwards<'_> {
         }
     }
 
-    /// Passes the adjoint, but for 0 where the mask holds.
+    /// Passes the adjoint, except that it is 0 where the mask holds.
     pub fn pass_unless(&self, mask: Tensor<2, Bool>) -> Pulled {
         self.pull(self.rows().mask_fill(mask, 0), 0)
     }
 
-    /// Sums whose exponents are those of the adjoint, and `more`.
+    /// Sums with the exponents of the adjoint plus `more`.
     pub fn sums<const D: usize>(&self, values: Tensor<D, Int>, more: i32) -> Sums {
         Sums {
             values: by_sample(values, self.context.samples()),
@@ -155,12 +155,12 @@ pub(super) fn by_sample<const D: usize>(values: Tensor<D, Int>, samples: usize) 
     values.reshape([samples, of_sample])
 }
 
-/// The product of matrices: of adjoints with at most `bits` bits and of values within +-127.
+/// The matrix product of adjoints with at most `bits` bits and values within +-127.
 ///
-/// A device has only f32 and i32. An adjoint is 256 times its high half plus its low half, both within +-128:
-/// so [`CHUNK`] products of a half and a value add up to less than 2^24, which f32 holds exactly. Larger values
-/// are exact too, if 128 times the sum of their magnitudes is at most 2^24. The sums of halves are joined in
-/// i32. The caller has to know that no whole sum passes 31 bits; then nothing on the way does.
+/// A device has only f32 and i32. An adjoint is 256 times its high half plus its low half, both within +-128: so [`CHUNK`] products
+/// of a half and a value add up to less than 2^24, which f32 holds exactly. Larger values are exact too, if 128 times the sum of
+/// their magnitudes is at most 2^24. The sums of halves are joined in i32. The caller has to know that no whole sum passes 31 bits;
+/// then no intermediate value does.
 pub(super) fn product<const D: usize>(
     adjoints: Tensor<D, Int>,
     bits: u8,
@@ -190,8 +190,8 @@ pub(super) fn product<const D: usize>(
     high.clone().mul_scalar(255) + (high + low)
 }
 
-/// `n / d` rounded to nearest, halves away from zero, as `gotong_scoring::arith::round_div`; `d` is above 0, and
-/// no `|n| + d / 2` passes 31 bits.
+/// `n / d` rounded to nearest, halves away from zero, like `gotong_scoring::arith::round_div`; `d` is above 0, and no `|n| + d / 2`
+/// passes 31 bits.
 pub(super) fn round_div<const D: usize>(n: Tensor<D, Int>, d: Tensor<D, Int>) -> Tensor<D, Int> {
     let d = d.expand(n.dims());
     let half = d.clone().bitwise_right_shift_scalar(1);
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
     use gotong_scoring::{arith, gradient};
 
-    /// Whatever their peak, and beside others.
+    /// Whatever their peak, and next to others.
     #[test]
     fn shifts_equal_the_reference() {
         let device = Device::flex();

@@ -12,7 +12,7 @@ pub(super) struct Tables {
     exp2: Tensor<1, Int>,
     pub log2: Tensor<1, Int>,
     pub rsqrt: Tensor<1, Int>,
-    /// From 2^0 to 2^30.
+    /// The powers from 2^0 to 2^30.
     powers: Tensor<1, Int>,
 }
 
@@ -27,7 +27,7 @@ impl Tables {
         }
     }
 
-    /// `2^(-distance/64)` in Q14, cut off; as `gotong_scoring::machine::exp2_q14`.
+    /// `2^(-distance/64)` in Q14, cut off; like `gotong_scoring::machine::exp2_q14`.
     pub fn exp2(&self, distance: Tensor<1, Int>) -> Tensor<1, Int> {
         let at = distance.clone().bitwise_and_scalar(63);
         // A shift by 15 makes it zero.
@@ -35,11 +35,11 @@ impl Tables {
         self.exp2.clone().select(0, at).bitwise_right_shift(shift)
     }
 
-    /// How many bits each magnitude, `[rows, 1]`, has beyond so many; as `gotong_scoring::gradient::shift`.
+    /// How many bits each magnitude, `[rows, 1]`, has beyond `bits`; like `gotong_scoring::gradient::shift`.
     pub fn bits_beyond(&self, bits: u8, magnitudes: Tensor<2, Int>) -> Tensor<2, Int> {
         let (rows, bits) = (magnitudes.dims()[0], usize::from(bits.min(30)));
         let shape = [rows, 31 - bits];
-        // The lengths of the powers that are reached.
+        // The lengths for the powers that are reached.
         let powers = self.powers.clone().slice([bits..31]);
         let powers = powers.reshape([1, 31 - bits]).expand(shape);
         count(magnitudes.expand(shape).greater_equal(powers)).sum_dim(1)
@@ -64,7 +64,7 @@ pub(super) fn rs<const D: usize>(a: Tensor<D, Int>, shift: i32) -> Tensor<D, Int
     }
 }
 
-/// As [`rs`], by shifts from 0 to 31 that are expanded to the shape of what is shifted.
+/// Like [`rs`], with shifts from 0 to 31 that are expanded to the shape of what is shifted.
 pub(super) fn rs_by<const D: usize>(a: Tensor<D, Int>, shift: Tensor<D, Int>) -> Tensor<D, Int> {
     let dims = a.dims();
     let last = shift.clone().sub_scalar(1).clamp_min(0).expand(dims);

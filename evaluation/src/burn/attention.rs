@@ -80,8 +80,8 @@ impl Softmax {
             .reshape([samples * tokens, heads * tokens])
     }
 
-    /// Of `p = 2^(z / 64)`: `dz = dp * p * ln(2) / 64`. The product is shifted to 22 bits, times 355 for
-    /// `ln(2) * 2^9`.
+    /// The backward pass of `p = 2^(z / 64)`: `dz = dp * p * ln(2) / 64`. The product is shifted to 22 bits, times 355 for `ln(2) *
+    /// 2^9`.
     pub fn backward(&self, here: &Backwards) -> Pulled {
         let down = share_bits(here.context.tokens as u32).saturating_sub(7) as i32;
         let product = here.rows() * here.own.clone();
@@ -89,7 +89,7 @@ impl Softmax {
     }
 }
 
-/// Bits of a mean's adjoint divided by its shares: those of the mean's, but at most so many, for the shares of
+/// Bits of a mean's adjoint divided by its shares: as many as the mean's adjoint has, but at most this many, because the shares of
 /// a token add up to 2^17.
 const DIVIDED_BITS: u8 = 14;
 
@@ -141,7 +141,7 @@ impl Mix {
         let (samples, tokens) = (context.samples(), context.tokens);
         let earlier = context.earlier(from, here.before);
         let shares = of_heads(here.before.clone(), context, heads);
-        // To nearest, halves away from zero. From 1 to 2^17 divide what is below 2^29.
+        // To nearest, halves away from zero. Divisors from 1 to 2^17 divide numbers below 2^29.
         let n = shares.clone().sum_dim(3);
         let dy = of_heads(here.rows(), context, heads);
         let shape = dy.dims();
@@ -177,7 +177,7 @@ impl Mix {
     }
 }
 
-/// Where the second of two tokens is later than the first.
+/// Where the second of two tokens comes later than the first.
 fn later(tokens: usize, device: &Device) -> Tensor<2, Bool> {
     Tensor::<2, Bool>::tril_mask([tokens, tokens], 0, device)
 }

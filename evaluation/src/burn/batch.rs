@@ -19,19 +19,19 @@ pub(super) struct Batch<'a> {
     pub evaluator: &'a BurnEvaluator,
 }
 
-/// What an op knows beside its input: the batch, what earlier ops gave, and the shape of what it gives
-/// itself, `[samples * tokens, width]`.
+/// What an op knows besides its input: the batch, what earlier ops gave, and the shape of what it
+/// gives itself, `[samples * tokens, width]`.
 pub(super) struct Context<'a> {
     pub batch: &'a Batch<'a>,
-    /// By op, what it gave, as long as a later one takes it.
+    /// By op, what it gave, until no later op takes it.
     pub kept: &'a [Option<Tensor<2, Int>>],
     pub tokens: usize,
     pub width: usize,
 }
 
 impl Batch<'_> {
-    /// Runs all ops; `each` sees what every one of them gives, `[samples * tokens, width]`. Gives what
-    /// the last one does.
+    /// Runs all ops; `each` sees what every one of them gives, `[samples * tokens, width]`. Returns
+    /// what the last one gives.
     pub fn run(
         &self,
         mut each: impl FnMut(&Flow, &Tensor<2, Int>) -> Result<(), EvalError>,

@@ -40,7 +40,8 @@ impl Embed {
         rs(sums, self.shift).clamp(-32_767, 32_767)
     }
 
-    /// Adds up a token's rows over its places, in `2^-shift`, where the sum is inside its bounds.
+    /// Sums the adjoints of a token's rows over its places, in `2^-shift`, where the sum is inside
+    /// its bounds.
     pub fn backward(&self, here: &Backwards) -> Pulled {
         let (samples, tokens, width) = (
             here.context.samples(),

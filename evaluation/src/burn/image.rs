@@ -34,7 +34,7 @@ impl Im2col {
         taken.reshape([context.samples() * context.tokens, context.width])
     }
 
-    /// Adds up the adjoint of a pixel over all places that it was laid in.
+    /// Sums the adjoint of a pixel over all places that contain it.
     pub fn backward(&self, here: &Backwards) -> Pulled {
         let (places, samples) = (&self.0, here.context.samples());
         let of_place = places.window.pixels();
@@ -63,15 +63,16 @@ impl MaxPool {
         self.0.fold(values, context.samples(), Tensor::max_pair)
     }
 
-    /// Gives the adjoint of a place to the first of its pixels that is the largest. Padding takes it along.
+    /// Gives the adjoint of a place to the first of its pixels that is the largest. If padding is the largest, the adjoint is
+    /// dropped.
     pub fn backward(&self, here: &Backwards) -> Pulled {
         let (places, samples) = (&self.0, here.context.samples());
-        // No largest value equals what stands for padding.
+        // No largest value equals the value that stands for padding.
         let x = places.padded(here.before.clone(), samples, -128);
         let (count, device) = (places.count as usize, x.device());
         let y = here.own.clone();
         let y = y.reshape([samples, count, places.image.channels as usize]);
-        // By place and channel, which pixel it is.
+        // For each place and channel, which pixel it is.
         let mut first = y.zeros_like().sub_scalar(1);
         for nth in (0..places.window.pixels()).rev() {
             let is_largest = places.nth(&x, nth).equal(y.clone());
@@ -140,7 +141,7 @@ impl Places {
         self.with_padding(values, samples, self.image.pixels() as usize, padding)
     }
 
-    /// So many rows of a sample's channels, and one more of `padding`.
+    /// `rows` rows of a sample's channels, and one more of `padding`.
     fn with_padding<const D: usize>(
         &self,
         values: Tensor<D, Int>,
@@ -170,8 +171,8 @@ impl Places {
         padded.clone().select(1, int(pixels, &padded.device()))
     }
 
-    /// Joins the pixels of every place, channel by channel: `[samples * places, channels]`. It takes one
-    /// pixel of every place at a time: all at once could be two thousand times what a pool gives.
+    /// Joins the pixels of every place, channel by channel: `[samples * places, channels]`. It takes one pixel of every place at a
+    /// time: all at once could take two thousand times as much memory as a pool gives.
     fn fold(
         &self,
         values: Tensor<2, Int>,
@@ -191,8 +192,8 @@ impl Places {
         full([samples, pixels, channels], 0, &like.device())
     }
 
-    /// Where places have every pixel: first one use of each, then another, until none has more. An adjoint is
-    /// gathered by them, which gives the same on all devices.
+    /// Where places contain every pixel: first one use of each, then another, until none has more. An adjoint is gathered through
+    /// them, which gives the same result on all devices.
     fn uses(&self) -> Vec<Vec<Option<Use>>> {
         let mut all: Vec<Vec<Option<Use>>> = Vec::new();
         let pixels = self.image.pixels() as usize;

@@ -14,7 +14,7 @@ pub(super) struct Linear {
     pub chunks: Vec<Tensor<2>>,
     /// Shifted biases, `[1, outputs]`.
     pub biases: Tensor<2, Int>,
-    /// None of an unembedding, which has no biases.
+    /// None for an unembedding, which has no biases.
     pub bias_shift: Option<u8>,
 }
 

@@ -9,7 +9,7 @@ use super::{
     Context,
 };
 
-/// Loss in Q16 bits, `[rows, 1]`, of logits `[rows, classes]`: as
+/// Loss in Q16 bits, `[rows, 1]`, from logits `[rows, classes]`: like
 /// `gotong_scoring::machine::cross_entropy`.
 pub(super) fn cross_entropy(logits: Tensor<2, Int>, context: &Context) -> Tensor<2, Int> {
     let (labels, tables) = (context.batch.labels(context.tokens), context.tables());
@@ -19,7 +19,7 @@ pub(super) fn cross_entropy(logits: Tensor<2, Int>, context: &Context) -> Tensor
     let down = (most.clone() - own).mul_scalar(1024);
     let sum = terms(logits, most, context).sum_dim(1);
 
-    // 2^14 <= sum <= 2^22: the whole part of its logarithm is 14, and 1 more for each power that it
+    // 2^14 <= sum <= 2^22: the whole part of its logarithm is 14, plus 1 for each power that it
     // reaches.
     let reached = (15..=22).map(|bit| count(sum.clone().greater_equal_elem(1 << bit)));
     let above = reached.fold(sum.zeros_like(), |above, more| above + more);
@@ -61,7 +61,7 @@ pub(super) fn cross_entropy_backward(here: &Backwards) -> Pulled {
     }
 }
 
-/// Adds up the losses of each sample's rows.
+/// Sums the losses of each sample's rows.
 pub(super) fn total(losses: Tensor<2, Int>, context: &Context) -> Tensor<2, Int> {
     let limited = losses.clamp_max(MOST_OF_A_TOKEN as i32);
     limited.reshape([context.samples() as i64, -1]).sum_dim(1)

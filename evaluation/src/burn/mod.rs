@@ -1,8 +1,8 @@
 //! The exact machine on any device that Burn knows.
 //!
-//! A matrix product runs in f32 on integer-valued tensors, with at most [`CHUNK`] products to a sum:
-//! 127 * 127 * 1024 < 2^24, so that f32 holds every partial sum exactly, whatever the order of the
-//! additions. All else is i32. No shift is by 32 or more, where devices differ.
+//! A matrix product runs in f32 on integer-valued tensors, with at most [`CHUNK`] products to a sum: 127 * 127 * 1024 < 2^24, so
+//! that f32 holds every partial sum exactly, whatever the order of the additions. Everything else is i32. No shift is by 32 or
+//! more, because there devices differ.
 //!
 //! Each family of ops has a file, as in `gotong_scoring::op`. There an op is a struct with its parameters
 //! on the device, and its `forward` turns what the op before gave into what this op gives. `backward` turns the
@@ -36,7 +36,7 @@ use prepared::PreparedOp;
 const CHUNK: usize = 1024;
 /// Most samples on the device at a time.
 const BATCH: usize = 4096;
-/// Values of the largest tensor, about, unless the device has too little memory.
+/// Approximate number of values of the largest tensor, unless the device has too little memory.
 const BATCH_VALUES: u64 = 1 << 24;
 
 /// Evaluates on a device of Burn.
@@ -44,7 +44,7 @@ const BATCH_VALUES: u64 = 1 << 24;
 pub struct BurnEvaluator {
     device: Device,
     tables: Tables,
-    /// Values of the largest tensor, about.
+    /// Approximate number of values of the largest tensor.
     batch_values: u64,
 }
 
@@ -60,7 +60,7 @@ impl BurnEvaluator {
         }
     }
 
-    /// Logits of every sample in 1/64 log2 units: of all its tokens, one after another.
+    /// Logits of every sample in 1/64 log2 units: those of all its tokens, one after another.
     ///
     /// # Errors
     /// A graph that is not valid; weights or samples that do not fit it; a device that fails.
@@ -104,7 +104,7 @@ impl BurnEvaluator {
         )
     }
 
-    /// As [`BurnEvaluator::batches`], for a graph, weights and samples that fit together.
+    /// Like [`BurnEvaluator::batches`], for a graph, weights and samples that fit together.
     fn run(
         &self,
         graph: &Graph,
@@ -118,7 +118,7 @@ impl BurnEvaluator {
         let all = flows.iter().map(Flow::values).chain([graph.inputs.into()]);
         let most = all.max().unwrap_or(1).max(1);
         let live = graph.memory()?.values.max(1);
-        // Of all tensors that are live at one time four times as much, 256 MiB.
+        // All tensors that are live at one time may have four times as many values, which take 256 MiB.
         let size = (self.batch_values / most).min(4 * self.batch_values / live);
         let size = (size as usize).clamp(1, BATCH);
         let inputs = samples.inputs();
@@ -145,7 +145,7 @@ impl BurnEvaluator {
     }
 }
 
-/// Refuses labels that are no classes.
+/// Refuses labels that are not classes.
 fn check_labels(graph: &Graph, labels: &[u8]) -> Result<(), EvalError> {
     let classes = graph.classes();
     match labels.iter().any(|&label| u32::from(label) >= classes) {
@@ -203,8 +203,8 @@ impl Traced for BurnEvaluator {
     }
 }
 
-/// What an op gave on one sample. The least narrow or wide value is never right: it stands for every value
-/// that is out of bounds.
+/// What an op gave on one sample. The smallest narrow or wide value is never right: it stands for every value that is out of
+/// bounds.
 fn tensor(kind: Kind, values: &[i32]) -> machine::Tensor {
     use machine::Tensor::{Acc, Loss, Losses, Narrow, Shares, Wide};
     let narrow = |&x: &i32| i8::try_from(x).unwrap_or(i8::MIN);

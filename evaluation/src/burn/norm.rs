@@ -41,7 +41,7 @@ impl Norms {
         let reciprocal = context.tables().rsqrt.clone().select(0, at.reshape([rows]));
         Self {
             up,
-            // A row of zeros has none.
+            // A row of zeros has no reciprocal.
             reciprocal: reciprocal
                 .reshape([rows, 1])
                 .mask_fill(most.equal_elem(0), 0),
@@ -51,20 +51,20 @@ impl Norms {
         }
     }
 
-    /// As `Norm::apply`, of all values.
+    /// Like `Norm::apply`, for all values.
     fn apply(self, h: Tensor<2, Int>) -> Tensor<2, Int> {
         let t = rs(raised(h, self.up) * self.reciprocal, 15);
         rs_by(t.mul_scalar(self.root_of_width), self.down).clamp(-127, 127)
     }
 
-    /// As `Norm::pull`, of all values.
+    /// Like `Norm::pull`, for all values.
     fn pull(self, d: Tensor<2, Int>) -> Tensor<2, Int> {
         let t = rs(d * self.reciprocal, 15);
         let product = t.mul_scalar(self.root_of_width);
         let down = self.down - self.up;
         let down = down.sub_scalar(i32::from(Norm::PULL_BITS));
         let up = down.clone().neg().clamp(0, 30);
-        // Where there is no shift up, it is more than any product.
+        // Where there is no shift up, the bound is more than any product.
         let most = full_of(&up, 1 << 30).bitwise_right_shift(up.clone());
         let most = most.expand(product.dims());
         let limited = product.min_pair(most.clone()).max_pair(most.neg());
@@ -88,13 +88,13 @@ impl RmsNorm {
         }
     }
 
-    /// As `gotong_scoring::machine::Norm`, of every row.
+    /// Like `gotong_scoring::machine::Norm`, for every row.
     pub fn forward(&self, h: Tensor<2, Int>, context: &Context) -> Tensor<2, Int> {
         Norms::of(&h, self.unit_bits, context).apply(h)
     }
 
-    /// With `y = h * s`, `s = 2^unit_bits / rms(h)`: `dh[c] = s * (dy[c] - y[c] * mean(dy * y) / 2^(2 * unit_bits))`,
-    /// where `dy` is 0 for what is on the bound.
+    /// With `y = h * s`, `s = 2^unit_bits / rms(h)`: `dh[c] = s * (dy[c] - y[c] * mean(dy * y) / 2^(2 * unit_bits))`, where `dy` is
+    /// 0 for values on the bound.
     pub fn backward(&self, here: &Backwards) -> Pulled {
         let (h, y, dy) = (here.before, here.own.clone(), here.rows_inside(127));
         let [_, width] = h.dims();

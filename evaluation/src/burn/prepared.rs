@@ -21,7 +21,7 @@ use super::{
 pub(super) enum PreparedOp {
     Embed(Box<Embed>),
     RmsNorm(RmsNorm),
-    /// `Unembed` too.
+    /// Also `Unembed`.
     Linear(Box<Linear>),
     Requant(Requant),
     Relu,
@@ -85,7 +85,7 @@ impl PreparedOp {
         }
     }
 
-    /// From what the op before gave, `[samples * tokens, width]`, to what this one gives.
+    /// Turns what the op before gave, `[samples * tokens, width]`, into what this one gives.
     pub fn forward(&self, values: Tensor<2, Int>, context: &Context) -> Tensor<2, Int> {
         match self {
             Self::Embed(op) => op.forward(values, context),
@@ -107,7 +107,7 @@ impl PreparedOp {
         }
     }
 
-    /// Goes back through the op.
+    /// Runs the op backwards.
     pub fn backward(&self, here: &Backwards) -> Pulled {
         match self {
             Self::Embed(op) => op.backward(here),

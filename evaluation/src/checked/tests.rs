@@ -39,7 +39,7 @@ impl Round {
         evaluator.losses(&self.graph, &self.weights, &self.samples)
     }
 
-    /// Of four groups.
+    /// The gradients of four groups.
     fn gradients(
         &self,
         differentiator: &mut impl Differentiator,
@@ -76,7 +76,7 @@ fn an_honest_device_is_trusted_and_its_answers_are_the_references() {
     assert!(device.is_trusted());
 }
 
-/// Once, in each call that a question takes, or again and again.
+/// A word is flipped once, in each call that a question takes, or again and again.
 #[test]
 fn one_flipped_word_is_noticed_wherever_it_is() {
     let round = Round::new();
@@ -98,7 +98,7 @@ fn one_flipped_word_is_noticed_wherever_it_is() {
     }
 }
 
-/// Wrong in the same way, however often it is asked.
+/// Wrong in the same way, however often it is called.
 #[derive(Debug)]
 struct Skewed;
 
@@ -146,7 +146,7 @@ fn what_is_wrong_in_the_same_way_twice_the_processor_notices() {
     assert!(!device.is_trusted());
 }
 
-/// Panics as long as it has failures left, and counts what it is asked for.
+/// Panics while it has failures left, and counts its calls.
 #[derive(Debug)]
 struct Failing {
     failures: usize,
@@ -206,12 +206,12 @@ fn the_processor_answers_for_a_device_that_goes_on_failing() {
     );
     assert_eq!(round.losses(&mut device), round.losses(&mut Reference));
     assert!(device.is_trusted());
-    // Then it was left alone.
+    // After that it was left alone.
     let counts = [&asked, &made_fewer].map(|count| count.load(Ordering::Relaxed));
     assert_eq!(counts, [ATTEMPTS as usize, 2]);
 }
 
-/// Answers so many calls, and then none for ever.
+/// Answers this many calls, and then never again.
 #[derive(Debug)]
 struct Hanging {
     calls: usize,
@@ -232,7 +232,7 @@ impl Happening for Hanging {
 fn a_device_that_hangs_is_given_up_and_the_processor_goes_on() {
     let round = Round::new();
     let silence = EvalError::Device(Mismatch::Silence.to_string());
-    // In the losses, and in the second group of the gradients.
+    // It hangs in the losses, and in the second group of the gradients.
     for calls in [2, 2 + 3] {
         let mut device = CheckedDevice {
             patience: Duration::from_secs(1),
@@ -244,7 +244,7 @@ fn a_device_that_hangs_is_given_up_and_the_processor_goes_on() {
             _ => assert_eq!(round.gradients(&mut device), Err(silence.clone())),
         }
         assert!(!device.is_trusted());
-        // Who was waiting for it does not wait for its answer.
+        // A caller that was waiting for the device does not wait for its answer.
         assert!(round.losses(&mut device).is_err());
         let mut backend = Backend::Device(device);
         assert!(backend.device().is_none());
@@ -282,7 +282,7 @@ fn a_few_rows_keep_one_thread_busy_and_many_keep_all() {
     assert_eq!(threads(1 << 20), rayon::current_num_threads());
 }
 
-/// Tells that it was asked, and answers once nobody keeps it from that any more.
+/// Tells that it was called, and answers once nothing holds it back any more.
 #[derive(Debug)]
 struct Kept {
     asked: Sender<()>,
@@ -310,7 +310,7 @@ fn who_waits_for_a_device_lets_others_evaluate() {
     spawn(move || {
         let mut other = Shared::backend(Backend::Cpu, Halt::default());
         let losses = Round::new().losses(&mut other);
-        // It keeps its turn no longer than it evaluates.
+        // It keeps its turn only while it evaluates.
         drop(other);
         tell.send(losses).unwrap();
     });
@@ -325,7 +325,7 @@ fn who_waits_for_a_device_lets_others_evaluate() {
 fn fewer_samples_at_once_give_the_same() {
     let round = Round::new();
     let mut burn = BurnEvaluator::new(&Device::flex());
-    // Down to one.
+    // Down to one sample.
     (0..32).for_each(|_| burn.take_fewer());
     assert_eq!(round.losses(&mut burn), round.losses(&mut Reference));
     assert_eq!(round.gradients(&mut burn), round.gradients(&mut Reference));

@@ -84,7 +84,7 @@ fn graphs() -> Vec<Graph> {
     ]
 }
 
-/// Whatever the weights, and with blocks of samples of many exponents.
+/// Whatever the weights, and with blocks whose samples have many exponents.
 #[test]
 fn weights_of_every_scale_have_equal_gradients() {
     let mut random = StdRng::seed_from_u64(3);

@@ -3,7 +3,7 @@
 use super::*;
 use gotong_scoring::{Cnn, Convolution, Image, Pool, Window};
 
-/// A chain of ops of images, in an order that no network need have: what comes is often negative, and
+/// A chain of ops on images, in an order that no real network needs: inputs are often negative, and
 /// pools have padding, too.
 pub(super) fn graphs() -> impl Strategy<Value = Graph> {
     let image = (1u16..12, 1u16..12, 1u32..40);

@@ -13,10 +13,10 @@ pub(crate) fn weights(graph: &Graph) -> Vec<i16> {
     (0..graph.parameters()).map(weight).collect()
 }
 
-/// What is freed is taken by nothing later, and of a cut nothing is lost.
+/// Nothing that is freed is used later, and nothing is lost where samples are cut into blocks.
 #[test]
 fn what_is_freed_is_not_missed() -> TestCaseResult {
-    // As late as can be, the last two, and the first ones from the middle on.
+    // Each takes as late a one as possible, the last two, or the first ones from the middle on.
     let chains: [fn(u32) -> u32; 3] = [
         |_| 1,
         |op| op.saturating_sub(2).max(1),

@@ -1,4 +1,4 @@
-//! Evidence of every kind of step, of liars, and of files that were tampered with.
+//! Evidence about every kind of step, about liars, and in files that were tampered with.
 
 use super::*;
 use crate::{test_lab::Lab, LieKind};
@@ -47,13 +47,13 @@ fn replay(
     Evidence::replay(id, lab.facts.clone(), table, accusation, moves)
 }
 
-/// The lies that come to a step: of a gradient's word that no samples add up to the accused has nothing to show.
+/// The lies that lead to a step: if no samples add up to a gradient's word, the accused has nothing to show.
 fn told_lies() -> impl Iterator<Item = LieKind> {
     let kinds = LieKind::value_variants().iter().copied();
     kinds.filter(|kind| *kind != LieKind::Gradient)
 }
 
-/// The number of a sample in the first group of the first pass, and of one that is not.
+/// The number of a sample in the first group of the first pass, and the number of one that is not in it.
 fn samples(lab: &Lab) -> (u32, u32) {
     let group = lab
         .facts
@@ -167,8 +167,8 @@ fn the_moves_of_a_dispute_are_evidence_of_its_end() {
         };
         let name = StepName::of_wrong(&step);
         assert_eq!(StepName::of(&evidence.statement), name);
-        // Whoever has the liar's own computation can make the same evidence. The way to a word of a backward pass
-        // leads over the gradient's word that is wrong.
+        // Anyone with the liar's own computation can make the same evidence. The way to a word of a backward pass leads over the
+        // wrong word of the gradient.
         if kind != LieKind::Backward {
             let made = walk(&mut liar, &name.to_string()).unwrap();
             assert_eq!(made.check(), Ok(found), "{kind:?}");
@@ -256,8 +256,7 @@ fn tampered(evidence: &Evidence, at: usize, by: u8) -> Option<Evidence> {
     Evidence::decode_all(&mut &*bytes).ok()
 }
 
-/// Whether nothing that decides the step is chosen by who shows it: the table's root or the
-/// statement fixes it.
+/// Whether the party that shows the step chooses nothing that decides it: the table's root or the statement fixes it.
 fn is_fixed(evidence: &Evidence) -> bool {
     let by_statement = matches!(
         StepName::of(&evidence.statement),
@@ -269,7 +268,7 @@ fn is_fixed(evidence: &Evidence) -> bool {
     by_statement || evidence.is_bound()
 }
 
-/// Of the same table, nothing changed makes a right step wrong, or a wrong one right.
+/// Within the same table, no change makes a right step wrong, or a wrong one right.
 #[test]
 fn evidence_that_was_tampered_with_says_nothing_else_of_the_same_step() {
     let lab = Lab::small();

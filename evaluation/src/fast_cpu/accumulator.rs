@@ -6,7 +6,7 @@ use gotong_scoring::gradient::{contribution, GRADIENT_BITS};
 
 use super::adjoint::Rounding;
 
-/// Parameters under one lock.
+/// Parameters that share one lock.
 const STRIPE: usize = 1 << 13;
 
 /// The gradient of a group. A thread locks a stripe of it only while it adds a row, so one accumulator is
@@ -52,14 +52,13 @@ pub(super) fn units(exponent: i32) -> i32 {
     exponent.saturating_add(GRADIENT_BITS.into())
 }
 
-/// Whether what sums of this exponent contribute is a multiple of them: nothing is rounded, and none of 32
-/// bits is limited.
+/// Whether sums of this exponent contribute multiples of themselves: nothing is rounded, and no sum of 32 bits hits the limit.
 #[inline(always)]
 pub(super) fn is_linear(exponent: i32) -> bool {
     (0..=15).contains(&units(exponent))
 }
 
-/// Adds `gotong_scoring::gradient::contribution` of every sum. No sum of 64 bits overflows.
+/// Adds `gotong_scoring::gradient::contribution` of every sum. No 64-bit sum overflows.
 #[inline(always)]
 pub(crate) fn add_contributions(all: &mut [i64], sums: &[i32], exponent: i32) {
     let up = units(exponent);

@@ -15,7 +15,7 @@ pub(super) fn squared_relu<K: Kernel>(block: &mut Block) {
     values.for_each(|x| *x = machine::squared_relu(*x));
 }
 
-/// Passes the adjoint of what is above 0.
+/// Passes the adjoint where the activation is above 0.
 #[inline(always)]
 pub(super) fn relu_backward<K: Kernel>(here: &mut Backwards) {
     let Backwards { own, adjoints, .. } = here;
@@ -26,7 +26,7 @@ pub(super) fn relu_backward<K: Kernel>(here: &mut Backwards) {
     }
 }
 
-/// Of `u^2 / 128`: `dy * u` in `2^-6`.
+/// The backward pass of `u^2 / 128`: `dy * u` in `2^-6`.
 #[inline(always)]
 pub(super) fn squared_relu_backward<K: Kernel>(here: &mut Backwards) {
     let Backwards {

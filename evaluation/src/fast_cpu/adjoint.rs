@@ -34,7 +34,7 @@ pub(super) struct Backwards<'a, 'g> {
     /// What the op took from the one before it, and what it gave, as far as it was kept.
     pub before: &'a Kept,
     pub own: &'a Kept,
-    /// The adjoint of what it gave, of so many bits.
+    /// The adjoint of what it gave, and how many bits it has.
     pub adjoints: &'a Adjoints,
     pub bits: u8,
     /// The adjoint of what it took from the op before it.
@@ -49,7 +49,7 @@ pub(super) struct Backwards<'a, 'g> {
     pub scratch: &'a mut Scratch,
 }
 
-/// Memory of the ops, used again and again.
+/// Memory that the ops reuse.
 #[derive(Default)]
 pub(super) struct Scratch {
     pub left: Rows,
@@ -71,8 +71,7 @@ impl Backwards<'_, '_> {
 }
 
 impl Pulled {
-    /// Makes room for so many values, which are for the op to write. Their exponents are those of what it
-    /// gave, and `more`.
+    /// Makes room for `values` values, which the op is to write. Their exponents are those of what it gave plus `more`.
     #[inline(always)]
     pub fn start(&mut self, values: usize, adjoints: &Adjoints, more: i32) {
         self.values.resize(values, 0);
@@ -99,7 +98,7 @@ impl Adjoints {
         self.are_zero.resize(samples, false);
     }
 
-    /// Shifts each sample's sums until they have at most so many bits.
+    /// Shifts each sample's sums until they have at most `bits` bits.
     #[inline(always)]
     pub fn of<K: Kernel>(&mut self, sums: &Pulled, bits: u8) {
         let length = sums.values.len() / sums.exponents.len();
@@ -120,8 +119,8 @@ impl Adjoints {
         }
     }
 
-    /// The sum of what several ops gave for a tensor: each shifted to 15 bits and then, sample by sample,
-    /// to the largest exponent of those that are not zero. `sums` is memory.
+    /// The sum of what several ops gave for a tensor: each shifted to 15 bits and then, sample by sample, to the largest exponent
+    /// of those that are not zero. `sums` is scratch memory.
     #[inline(always)]
     pub fn of_all<K: Kernel>(&mut self, all: &[Pulled], bits: u8, sums: &mut Pulled) {
         let [first, rest @ ..] = all else {
@@ -169,13 +168,13 @@ fn peak(sums: &[i32]) -> u32 {
     sums.iter().map(|sum| sum.unsigned_abs()).fold(0, u32::max)
 }
 
-/// `gotong_scoring::arith::rs` by the same shift over and over, without a branch.
+/// `gotong_scoring::arith::rs` with the same shift over and over, without a branch.
 #[derive(Clone, Copy)]
 pub(super) struct Rounding {
     down: u32,
-    /// To the highest of the bits that are dropped.
+    /// The shift that leaves the highest of the dropped bits at the bottom.
     before: u32,
-    /// What stays of a value, and of that bit.
+    /// Masks for what remains of a value, and for that bit.
     whole: i32,
     half: i32,
 }

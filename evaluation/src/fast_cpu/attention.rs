@@ -55,7 +55,7 @@ pub(super) struct Softmax {
     pub heads: usize,
     /// Bits of the largest share.
     pub bits: u32,
-    /// By its distance below the largest score, the share of a score; farther below it is 0.
+    /// The share of a score, by its distance below the largest; 0 if it is farther below.
     pub shares: Vec<i16>,
 }
 
@@ -143,10 +143,10 @@ impl Mix {
     }
 }
 
-/// The mean of `gotong_scoring::machine::mean` without a division, from a sum of products and the sum `n`
-/// of the shares. With `m = 2^47/n + 1`, rounded down, `x * m / 2^47` is `x / n`, both rounded down:
-/// `m * n` is at most `n <= 2^17` above `2^47`, and `x < 2^30`. `x` is below `2^12 * n`, so that the
-/// product fits 64 bits.
+/// The mean of `gotong_scoring::machine::mean` without a division, from a sum of products and the
+/// sum `n` of the shares. With `m = 2^47/n + 1`, rounded down, `x * m / 2^47` is `x / n`, both
+/// rounded down: `m * n` is at most `n <= 2^17` above `2^47`, and `x < 2^30`. `x` is below `2^12 *
+/// n`, so the product fits 64 bits.
 struct Mean {
     n: i32,
     multiplier: u64,

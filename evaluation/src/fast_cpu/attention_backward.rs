@@ -55,8 +55,8 @@ impl Scores {
 }
 
 impl Softmax {
-    /// Of `p = 2^(z / 64)`: `dz = dp * p * ln(2) / 64`. The product is shifted to 22 bits, times 355 for
-    /// `ln(2) * 2^9`.
+    /// The backward pass of `p = 2^(z / 64)`: `dz = dp * p * ln(2) / 64`. The product is shifted to 22 bits, times 355 for `ln(2) *
+    /// 2^9`.
     #[inline(always)]
     pub fn backward<K: Kernel>(&self, here: &mut Backwards) {
         let Backwards { own, adjoints, .. } = here;
@@ -72,7 +72,7 @@ impl Softmax {
     }
 }
 
-/// Bits of a mean's adjoint divided by its shares: those of the mean's, but at most so many, for the shares of
+/// Bits of a mean's adjoint divided by its shares: as many as the mean's adjoint has, but at most this many, because the shares of
 /// a token add up to 2^17.
 const DIVIDED_BITS: u8 = 14;
 
@@ -168,7 +168,7 @@ impl Mix {
     }
 }
 
-/// Puts rows of so many values, padded in `sums`, into `given`, whose rows begin at `first`, `stride` apart.
+/// Puts rows of `width` values, padded in `sums`, into `given`, whose rows begin at `first`, `stride` apart.
 #[inline(always)]
 fn put_rows(given: &mut [i32], first: usize, stride: usize, sums: &[i32], width: usize) {
     let padded = width.next_multiple_of(COLUMNS);

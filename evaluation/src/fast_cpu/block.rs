@@ -6,8 +6,8 @@ use gotong_scoring::{machine::Tensor, Flow, Kind};
 
 use super::kernel::{Out, Panels, Rows};
 
-/// Some samples on their way through the ops. Each vector holds what the last op of its kind gave, row
-/// after row; the next block uses its memory again.
+/// Some samples on their way through the ops. Each vector holds what the last op of its kind gave,
+/// row after row; the next block reuses its memory.
 #[derive(Default)]
 pub(super) struct Block {
     /// Bytes of a sample, without its label.
@@ -16,16 +16,16 @@ pub(super) struct Block {
     pub pixels: Vec<u8>,
     pub labels: Vec<u8>,
     pub narrow: Vec<i8>,
-    /// The previous `narrow`, while an op makes a new one of it.
+    /// The previous `narrow`, while an op makes a new one from it.
     pub taken: Vec<i8>,
     pub wide: Vec<i16>,
     pub shares: Vec<i16>,
     pub sums: Sums,
     pub losses: Vec<u32>,
-    /// Operands of the product at hand.
+    /// Operands of the current product.
     pub left: Rows,
     pub right: Panels,
-    /// By op, what it gave, as long as a later one or the backward pass takes it.
+    /// By op, what it gave, until no later op and no backward pass takes it.
     pub kept: Vec<Kept>,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Kept {
     pub narrow: Vec<i8>,
     pub wide: Vec<i16>,
     pub shares: Vec<i16>,
-    /// Without what pads them.
+    /// The sums without their padding.
     pub sums: Vec<i32>,
 }
 
@@ -67,7 +67,7 @@ impl Shape {
 }
 
 impl Sums {
-    /// Makes room for so many runs; the values are for the op to write.
+    /// Makes room for this many runs; the op is to write the values.
     pub fn reset(&mut self, runs: usize, length: usize, stride: usize) {
         self.values.resize(runs * stride, 0);
         (self.length, self.stride) = (length, stride);
@@ -84,7 +84,7 @@ impl Sums {
         }
     }
 
-    /// The runs, without what pads them.
+    /// The runs without their padding.
     #[inline(always)]
     pub fn runs(&self) -> impl Iterator<Item = &[i32]> {
         self.values

@@ -1,12 +1,12 @@
-//! How samples are cut into blocks, so that the memory of all blocks stays in a budget.
+//! How samples are cut into blocks, so that the memory of all blocks stays within a budget.
 
-/// Bytes that the blocks of all threads take together while they have more than one sample.
+/// Bytes that the blocks of all threads may take together while they have more than one sample.
 const OF_BLOCKS: u64 = 64 << 20;
-/// Bytes that the samples of all threads take together, if that is more than one sample.
+/// Bytes that the samples of all threads may take together, if that is more than one sample.
 const OF_THREADS: u64 = 1 << 30;
 
-/// How samples are cut into blocks. All that are computed at once take at most 64 MiB; where a sample for every
-/// thread is more than that, 1 GiB; and where one sample is more than that, as much as it takes.
+/// How samples are cut into blocks. All blocks that are computed at once take at most 64 MiB; 1 GiB if one sample for every thread
+/// takes more than that; and if a single sample takes even more, whatever it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cut {
     /// Most samples of a block.
@@ -18,7 +18,7 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    /// Of samples that take so many bytes each, for so many threads; a block has at most `most` of them.
+    /// Cuts samples that take `bytes` bytes each, for `threads` threads; a block has at most `most` of them.
     pub fn of(bytes: u64, most: usize, threads: usize) -> Self {
         let (bytes, threads) = (bytes.max(1), threads.max(1));
         let at_once = (OF_THREADS / bytes).clamp(1, threads as u64);
@@ -30,14 +30,13 @@ impl Cut {
         }
     }
 
-    /// Bytes of all that is computed at once, where a sample takes so many.
+    /// Bytes of everything that is computed at once, if a sample takes `of_sample` bytes.
     pub fn bytes(&self, of_sample: u64) -> u64 {
         let samples = (self.size as u64).saturating_mul(self.at_once as u64);
         samples.saturating_mul(of_sample)
     }
 
-    /// How many of so many blocks a thread takes one after another, at least, where `sharers` do such work at
-    /// once.
+    /// How many of `blocks` blocks a thread takes one after another, at least, while `sharers` do such work at once.
     pub fn in_a_row(&self, blocks: usize, sharers: usize) -> usize {
         if !self.is_limited {
             return 1;
@@ -77,7 +76,7 @@ mod tests {
             let cut = Cut::of(bytes, most, threads);
             prop_assert!(cut.bytes(bytes) <= OF_THREADS.max(bytes));
             prop_assert!(cut.size == 1 || cut.bytes(bytes) <= OF_BLOCKS);
-            // Of at least so many blocks there are at most so many pieces.
+            // Each piece has at least this many blocks, which limits the number of pieces.
             let row = cut.in_a_row(blocks, 1);
             prop_assert!(cut.at_once >= threads || blocks / row <= cut.at_once);
         }

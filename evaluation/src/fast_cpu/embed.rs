@@ -35,7 +35,8 @@ impl Embed {
         }
     }
 
-    /// Adds up a token's rows over its places, in `2^-shift`, where the sum is inside its bounds.
+    /// Sums the adjoints of a token's rows over its places, in `2^-shift`, where the sum is inside
+    /// its bounds.
     #[inline(always)]
     pub fn backward<K: Kernel>(&self, here: &mut Backwards) {
         let (tokens, width) = (here.shape.tokens, self.width);
@@ -51,7 +52,7 @@ impl Embed {
             let exponent = exponent.saturating_sub(self.shift.into());
             let first = here.first_parameter;
             here.gradient.add(first + of_places, dy, exponent);
-            // The places of every token, one after another: its first has the sum.
+            // The places of every token, one after another: the first one gets the sum.
             places.clear();
             places.extend(0..tokens);
             places.sort_by_key(|place| sample[*place]);

@@ -21,19 +21,19 @@ use super::{
     Block, Cut, FastCpu, Shape,
 };
 
-/// Rows that go through the ops together, about. The more samples a block has, the fewer times the whole
+/// The approximate number of rows that go through the ops together. The more samples a block has, the fewer times the whole
 /// gradient is added to; but they should stay in the cache.
 const BLOCK_ROWS: usize = 64;
 
-/// Most values of all gradients that are computed at once, if that is more than one.
+/// Most values of all gradients that are computed at once, if that is more than one gradient.
 const MOST_VALUES: usize = 1 << 24;
 
 /// Bytes of a parameter besides gradients: the weight itself, and packed for both passes.
 const WEIGHT_BYTES: u64 = 8;
 
 impl FastCpu {
-    /// Bytes that it takes at most to compute losses and gradients of such a model on this machine: the samples that
-    /// are computed at once, gradients and one model's weights.
+    /// The most memory, in bytes, that computing losses and gradients of such a model takes on this machine: the samples that are
+    /// computed at once, gradients and one model's weights.
     ///
     /// # Errors
     /// A graph that is not valid.
@@ -52,7 +52,7 @@ impl FastCpu {
             .saturating_add(samples))
     }
 
-    /// How many threads the losses of so many samples keep busy.
+    /// How many threads the losses of `samples` samples keep busy.
     ///
     /// # Errors
     /// A graph that is not valid.
@@ -61,7 +61,7 @@ impl FastCpu {
         Ok(samples.div_ceil(forward.size).clamp(1, forward.at_once))
     }
 
-    /// How many threads a gradient of so many samples keeps busy: its blocks are smaller where there are few.
+    /// How many threads a gradient over `samples` samples keeps busy: with few samples its blocks are smaller.
     ///
     /// # Errors
     /// A graph that is not valid.
@@ -83,7 +83,7 @@ fn cuts(graph: &Graph) -> Result<[Cut; 2], EvalError> {
     ])
 }
 
-/// Gradients of so many values that are computed at once, at most.
+/// The most gradients of `values` values each that are computed at once.
 fn affordable(values: usize) -> usize {
     (MOST_VALUES / values.max(1)).max(1)
 }
@@ -109,7 +109,7 @@ impl Differentiator for FastCpu {
             cut,
             workspaces: Mutex::default(),
         };
-        // A thread a group, if that takes little memory: a group's gradient is then added to less often.
+        // One thread per group, if that takes little memory: then a group's gradient is added to less often.
         let at_once = cut.at_once.min(groups.len()).min(affordable(weights.len()));
         let at_once = at_once.max(1);
         let mut values = vec![vec![0; weights.len()]; at_once];
@@ -132,12 +132,12 @@ struct Differentiation<'a> {
     plan: GradientPlan,
     samples: &'a Samples,
     cut: Cut,
-    /// Each thread takes one for a block, and leaves it to the next.
+    /// Each thread takes one for a block, and leaves it for the next.
     workspaces: Mutex<Vec<Workspace>>,
 }
 
 impl Differentiation<'_> {
-    /// A group's gradient, one of so many that share the threads.
+    /// A group's gradient, one of `sharers` that share the threads.
     fn of_group(
         &self,
         group: &Range<usize>,
@@ -203,7 +203,7 @@ impl GradientPlan {
     }
 }
 
-/// What an op takes of the free memory: as much is left for the next one.
+/// How many pieces of the free memory an op takes: it leaves as many for the next one.
 const FREE: usize = 2;
 
 /// A block of samples, and the memory that its passes need.
@@ -227,7 +227,7 @@ impl Workspace {
     }
 }
 
-/// Both passes of a block; `each` sees what is pulled and what is free after every op on the way back.
+/// Both passes of a block; `each` sees what is pulled and what is free after every op of the backward pass.
 struct BothPasses<'a, 'g, F> {
     plan: &'a GradientPlan,
     workspace: &'a mut Workspace,
@@ -293,7 +293,7 @@ impl<F: FnMut(&[Vec<Pulled>], &[Pulled])> BothPasses<'_, '_, F> {
             });
             match plan.earlier[at].filter(|from| *from >= plan.first) {
                 Some(from) => {
-                    // It may wait for long.
+                    // It may have to wait for long.
                     earlier.values.shrink_to_fit();
                     pulled[from].push(earlier);
                 }

@@ -21,8 +21,8 @@ pub(super) struct MaxPool(pub Places);
 
 pub(super) struct SumPool(pub Places);
 
-/// The places of a window over an image. Where each of them lies is worked out anew for every sample: a
-/// table would be as long as all that the places take.
+/// The places of a window over an image. Where each of them lies is computed anew for every sample: a table would be as long as
+/// everything that the places take.
 pub(super) struct Places {
     pub image: Image,
     pub window: Window,
@@ -54,7 +54,7 @@ impl Im2col {
         }
     }
 
-    /// Adds up the adjoint of a pixel over all places that it was copied to.
+    /// Sums the adjoint of a pixel over all places that it was copied to.
     #[inline(always)]
     pub fn backward<K: Kernel>(&self, here: &mut Backwards) {
         let samples = here.block.samples;
@@ -122,7 +122,8 @@ impl MaxPool {
         self.0.fold(&block.taken, &mut block.narrow, start, most);
     }
 
-    /// Gives the adjoint of a place to the first of its pixels that is the largest. Padding takes it along.
+    /// Gives the adjoint of a place to the first of its pixels that is the largest. If padding is the largest, the adjoint is
+    /// dropped.
     #[inline(always)]
     pub fn backward<K: Kernel>(&self, here: &mut Backwards) {
         let Backwards { before, own, .. } = here;
@@ -201,8 +202,8 @@ impl Places {
         }
     }
 
-    /// Calls `give` with every pixel of every place, channel by channel: its sum, what is left of the
-    /// place's adjoint, and where both values are.
+    /// Calls `give` with every pixel of every place, channel by channel: the pixel's sum, what is left of the place's adjoint, and
+    /// where both values are.
     #[inline(always)]
     fn spread<K: Kernel>(
         &self,

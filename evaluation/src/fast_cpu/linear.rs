@@ -9,7 +9,7 @@ use super::{
     Backwards, Block, Kernel, Shape,
 };
 
-/// Most that an activation of 7 bits is shifted left to have 15.
+/// How far an activation of 7 bits is shifted left at most, so that it has 15.
 const MOST_UP: i32 = 8;
 
 /// Weights, packed as the right operand of a product; the sums start from the biases.
@@ -21,7 +21,7 @@ pub(super) struct Linear {
     pub bias_shift: Option<u8>,
     /// The weights as `[inputs, outputs]`, if the adjoint of what the op takes is wanted.
     pub transposed: Panels,
-    /// As many rows as can be multiplied with adjoints and added up in 32 bits.
+    /// The most rows that can be multiplied with adjoints and added up in 32 bits.
     pub most_rows: usize,
 }
 
@@ -119,12 +119,12 @@ impl Linear {
     fn weights_backward<K: Kernel>(&self, here: &mut Backwards) {
         let tokens = here.shape.tokens;
         let adjoints = here.adjoints;
-        // Of a master weight, of which a view is 256.
+        // In units of a master weight, of which a view has 256.
         let exponent = |sample: usize| adjoints.exponents[sample].saturating_sub(8);
         let samples = 0..adjoints.exponents.len();
         let mut samples: Vec<usize> = samples.filter(|at| !adjoints.are_zero[*at]).collect();
         samples.sort_by_key(|sample| exponent(*sample));
-        // What is rounded is rounded sample by sample.
+        // Values that are rounded are rounded sample by sample.
         let is_rounded = |sample: &usize| tokens == 1 && units(exponent(*sample)) < 0;
         let rounded = samples.partition_point(is_rounded);
         let (rounded, mut samples) = samples.split_at(rounded);
@@ -133,7 +133,7 @@ impl Linear {
         }
         while let [first, ..] = samples {
             let first = exponent(*first);
-            // Where nothing is rounded, samples are added up at once: those of larger exponents shifted.
+            // Where nothing is rounded, samples are added up at once, and those with larger exponents are shifted.
             let mut rows = 0;
             let fits = samples.iter().take_while(|sample| {
                 let up = exponent(**sample).saturating_sub(first);
@@ -188,7 +188,7 @@ impl Linear {
                 let exponent = here.adjoints.exponents[*sample].saturating_sub(8);
                 let rounding = Rounding::by(units(exponent).unsigned_abs());
                 let x = &here.before.narrow[sample * inputs..][..inputs];
-                // At most 2^21 of a sample: those of a block fit.
+                // At most 2^21 for a sample: those of a block fit.
                 for (sum, x) in sums.iter_mut().zip(x) {
                     let product = i32::from(dy).wrapping_mul((*x).into());
                     *sum = sum.wrapping_add(rounding.apply(product));

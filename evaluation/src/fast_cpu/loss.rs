@@ -62,7 +62,7 @@ impl CrossEntropy {
     }
 }
 
-/// Adds up the losses of each sample's rows.
+/// Sums the losses of each sample's rows.
 #[inline(always)]
 pub(super) fn total<K: Kernel>(block: &mut Block) {
     let of_sample = block.losses.len() / block.samples;

@@ -40,7 +40,7 @@ use kernel::{run, Kernel};
 use plan::{Evaluation, Plan};
 use prepared::PreparedOp;
 
-/// Rows that are evaluated together, about: their activations stay in the second-level cache.
+/// The approximate number of rows that are evaluated together: their activations stay in the second-level cache.
 const BLOCK_ROWS: usize = 48;
 
 /// Evaluates on all cores, as fast as integer vectors go.
@@ -48,7 +48,7 @@ const BLOCK_ROWS: usize = 48;
 pub struct FastCpu;
 
 impl FastCpu {
-    /// Logits of every sample in 1/64 log2 units: of all its tokens, one after another.
+    /// Logits of every sample in 1/64 log2 units: those of all its tokens, one after another.
     ///
     /// # Errors
     /// A graph that is not valid; weights or samples that do not fit it.
@@ -61,8 +61,8 @@ impl FastCpu {
         evaluate(graph, weights, samples, Block::logits)
     }
 
-    /// The class with the largest logit of every sample, at its last token; of equal ones the lowest,
-    /// as `gotong_scoring::predict`.
+    /// The class with the largest logit of every sample, at its last token; the lowest if several are equal, like
+    /// `gotong_scoring::predict`.
     ///
     /// # Errors
     /// As [`FastCpu::logits`].
@@ -115,8 +115,8 @@ impl Traced for FastCpu {
     }
 }
 
-/// Runs all ops on every block of samples, then `finish`, which gives one value for each sample of the
-/// block; gives all of these in order.
+/// Runs all ops on every block of samples, then `finish`, which gives one value for each sample of the block; returns all of these
+/// in order.
 fn evaluate<T: Send>(
     graph: &Graph,
     weights: &[i16],

@@ -33,8 +33,8 @@ impl RmsNorm {
         }
     }
 
-    /// With `y = h * s`, `s = 2^unit_bits / rms(h)`: `dh[c] = s * (dy[c] - y[c] * mean(dy * y) / 2^(2 * unit_bits))`,
-    /// where `dy` is 0 for what is on the bound.
+    /// With `y = h * s`, `s = 2^unit_bits / rms(h)`: `dh[c] = s * (dy[c] - y[c] * mean(dy * y) / 2^(2 * unit_bits))`, where `dy` is
+    /// 0 for values on the bound.
     #[inline(always)]
     pub fn backward<K: Kernel>(&self, here: &mut Backwards) {
         let Backwards {

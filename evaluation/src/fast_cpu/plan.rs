@@ -19,7 +19,7 @@ pub(super) struct Plan {
     pub flows: Vec<Flow>,
     /// By op, whether a later one or the backward pass takes what it gives.
     pub is_kept: Vec<bool>,
-    /// By op, the earlier one whose result nothing takes after it.
+    /// By op, the earlier one whose result no later op takes.
     pub frees: Vec<Option<usize>>,
     /// Most rows that an op gives for a sample.
     pub most_rows: usize,
@@ -31,12 +31,12 @@ impl Plan {
         Self::with_scores(graph, weights, Part::CausalColumns)
     }
 
-    /// Computes also the scores that no softmax reads, so that every tensor equals the reference's.
+    /// Also computes the scores that no softmax reads, so that every tensor equals the reference's.
     pub fn of_all(graph: &Graph, weights: &[i16]) -> Result<Self, EvalError> {
         Self::with_scores(graph, weights, Part::All)
     }
 
-    /// Keeps all that the backward pass takes.
+    /// Keeps everything that the backward pass takes.
     pub fn with_gradient(graph: &Graph, weights: &[i16]) -> Result<Self, EvalError> {
         let mut plan = Self::new(graph, weights)?;
         let bits = adjoint_bits(graph)?;
@@ -75,7 +75,7 @@ impl Plan {
     }
 }
 
-/// All ops on one block; `each` sees it after every op.
+/// Runs all ops on one block; `each` sees it after every op.
 pub(super) struct Evaluation<'a, F> {
     pub plan: &'a Plan,
     pub block: &'a mut Block,

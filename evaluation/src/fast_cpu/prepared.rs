@@ -20,7 +20,7 @@ use super::{
 pub(super) enum PreparedOp {
     Embed(Embed),
     RmsNorm(RmsNorm),
-    /// `Unembed` too.
+    /// Also `Unembed`.
     Linear(Linear),
     Requant(Requant),
     Relu,
@@ -30,7 +30,7 @@ pub(super) enum PreparedOp {
     Mix(Mix),
     Residual(Residual),
     CrossEntropy(CrossEntropy),
-    /// Of so many tokens.
+    /// The total over this many tokens.
     Total(usize),
     Im2col(Im2col),
     MaxPool(MaxPool),

@@ -21,7 +21,7 @@ pub(super) fn graphs() -> impl Iterator<Item = (Graph, &'static [(&'static str, 
     ];
     let all = mlps.chain(transformers).chain(networks()).chain(others);
     let all = all.map(|graph| (graph, &FILLS[..]));
-    // The longest takes as long as all others.
+    // The longest takes as long as all the others.
     let longest = (Graph::transformer(&LONGEST), &FILLS[..2]);
     all.chain([
         longest,
@@ -87,7 +87,7 @@ const fn window(size: u8, stride: u8, padding: u8) -> Window {
     }
 }
 
-/// Convolutions: of rows longer than one f32 chunk, with padding, strides and both pools.
+/// Convolutions: with rows longer than one f32 chunk, padding, strides and both pools.
 fn networks() -> [Graph; 2] {
     let convolution = |channels, window, pool| Convolution {
         channels,
@@ -129,7 +129,7 @@ fn requant(shift_in: u8, multiplier: u8, shift_out: u8, width: Width) -> Op {
     }
 }
 
-/// Gives `ops` every pixel as it is, and tells two classes by all `values` that they give.
+/// Gives `ops` every pixel as it is, and tells two classes apart by all `values` that they give.
 fn of_pixels(of: Image, ops: &[Op], values: u32) -> Graph {
     let first = Op::Im2col {
         image: of,
@@ -147,7 +147,7 @@ fn of_pixels(of: Image, ops: &[Op], values: u32) -> Graph {
     }
 }
 
-/// Pools with padding, and negative activations of which 0 is the largest.
+/// Pools with padding, and negative activations, among which 0 is the largest.
 fn padded_pools() -> Graph {
     let largest = Op::MaxPool {
         image: image(5, 6, 3),
@@ -162,8 +162,8 @@ fn padded_pools() -> Graph {
     of_pixels(image(5, 6, 1), &ops, 5 * 5 * 3)
 }
 
-/// So few tokens that shares are the largest. In a wide head the largest scores are odd and above 2^23; many
-/// heads have every share that there can be.
+/// So few tokens that shares are the largest. In a wide head the largest scores are odd and above 2^23; with many heads, every
+/// possible share occurs.
 fn attention_of_pixels(heads: u32, head_width: u32, [narrow, wide]: [u8; 2]) -> Graph {
     let (tokens, width) = (8, heads * head_width);
     let ops = [
@@ -182,7 +182,7 @@ fn attention_of_pixels(heads: u32, head_width: u32, [narrow, wide]: [u8; 2]) -> 
     of_pixels(image(2, 4, 1), &ops, tokens * width)
 }
 
-/// The widest norm, of an embedding that is not shifted and of its double: either can be out of bounds.
+/// The widest norm, over an embedding that is not shifted and over its double: either can be out of bounds.
 fn widest_norm() -> Graph {
     let (vocab, tokens, width) = (3, 2, 2048);
     let embed = Op::Embed {
@@ -209,7 +209,7 @@ fn widest_norm() -> Graph {
     }
 }
 
-/// Every shift from 16 on, of accumulators with as many bits as a bias gives and of the largest products.
+/// Every shift from 16 on, for accumulators with as many bits as a bias gives and for the largest products.
 fn all_shifts() -> Graph {
     let of_sums = (16..=31).map(|shift| requant(shift, 255, 0, Width::Narrow));
     let of_products = (16..=31).map(|shift| requant(0, 255, shift, Width::Narrow));
@@ -238,7 +238,7 @@ fn largest_gradients() -> Graph {
     }
 }
 
-/// How a weight comes from its index and a random master weight.
+/// How a weight is made from its index and a random master weight.
 pub(super) type Fill = fn(usize, i16) -> i16;
 
 static FILLS: [(&str, Fill); 5] = [
@@ -253,7 +253,7 @@ static FILLS: [(&str, Fill); 5] = [
     ("half-way", |_, random| random & !0xff | 0x80),
 ];
 
-/// A row of 2,048 with one large value and others whose squares count only if they are rounded.
+/// A row of 2,048 with one large value and others whose squares count only if they are rounded up.
 static STEEP: [(&str, Fill); 1] = [("steep", |index, _| match index % 2048 {
     0 => 4_191,
     _ => 12,
@@ -273,8 +273,8 @@ pub(super) fn weights(graph: &Graph, seed: u64, fill: Fill) -> Vec<i16> {
         .collect()
 }
 
-/// Nine samples, which fill no tile: in the first all bytes or tokens are the greatest, in the second the
-/// least, in the rest random. Three samples if they are long.
+/// Nine samples, which fill no tile: in the first all bytes or tokens are the largest, in the second the smallest, in the rest
+/// random. Only three samples if they are long.
 pub(super) fn samples(graph: &Graph, seed: u64) -> Result<Samples, SamplesError> {
     let mut random = StdRng::seed_from_u64(!seed);
     let most = graph.vocab().map_or(u8::MAX, |vocab| (vocab - 1) as u8);
@@ -291,8 +291,8 @@ pub(super) fn samples(graph: &Graph, seed: u64) -> Result<Samples, SamplesError>
     Samples::new(graph.inputs, graph.classes(), &records)
 }
 
-/// An MLP without ReLU, so that activations are negative too, with multipliers that are no powers
-/// of two and shifts at their ends.
+/// An MLP without ReLU, so that activations are negative too, with multipliers that are not powers of two and shifts at their
+/// limits.
 fn signed(layers: &[u32]) -> Graph {
     let mut graph = Graph::mlp(layers);
     graph.ops.retain(|op| !matches!(op, Op::Relu));

@@ -27,19 +27,19 @@ fn both_evaluators_pass() {
     assert!(fast.gradient_values > 1 << 20);
 }
 
-/// What an op gives on a broken device, instead of what it gave: `None` if that is right.
+/// What an op gives on a broken device, instead of what it should give: `None` if it is right.
 type Skew = fn(&Op, &[i16], before: &[Tensor], given: &Tensor) -> Option<Tensor>;
 
 /// What one sum of a sample adds to a gradient on a broken device.
 type Contribution = fn(i32, i32) -> i64;
 
-/// The reference, but for one mistake.
+/// The reference, except for one mistake.
 enum Mistaken {
-    /// In what an op gives.
+    /// The mistake is in what an op gives.
     Op(Skew),
-    /// In one bit of a loss: it is right as long as it shows what every op gives.
+    /// The mistake is in one bit of a loss: it is right whenever it shows what every op gives.
     Loss,
-    /// In what a sample adds to a gradient.
+    /// The mistake is in what a sample adds to a gradient.
     Gradient(Contribution),
 }
 
@@ -113,7 +113,7 @@ impl Differentiator for Mistaken {
     }
 }
 
-/// To 23 bits.
+/// Rounds to 23 bits.
 fn rounded(sum: i32) -> i32 {
     match sum.unsigned_abs().leading_zeros() {
         ..9 => (sum + 1) & !1,
@@ -256,12 +256,12 @@ fn a_device_that_is_one_bit_off_is_refused() {
     ));
 }
 
-/// The sum in f32.
+/// Computes the sum in f32.
 fn in_f32(sum: i32, exponent: i32) -> i64 {
     contribution(sum as f32 as i32, exponent)
 }
 
-/// Shifted to the gradient's units without rounding.
+/// Shifts to the gradient's units without rounding.
 fn floored(sum: i32, exponent: i32) -> i64 {
     match exponent + i32::from(GRADIENT_BITS) {
         up @ ..0 => (sum >> up.unsigned_abs().min(31)).into(),
@@ -269,7 +269,7 @@ fn floored(sum: i32, exponent: i32) -> i64 {
     }
 }
 
-/// Without the limit of what a sample adds.
+/// Without the limit on what a sample may add.
 fn unlimited(sum: i32, exponent: i32) -> i64 {
     match exponent + i32::from(GRADIENT_BITS) {
         up @ 0..63 => i64::from(sum).wrapping_shl(up as u32),

@@ -14,12 +14,12 @@ use rand::Rng;
 
 use crate::world::{samples, RoundView, KEPT, STAKE};
 
-/// Numbers of trainings and draws of attackers; those of the honest are below.
+/// Numbers of the trainings and draws of attackers; those of honest contributors are lower.
 const OWN: u64 = 10_000;
 
 /// A delta that an account commits to.
 pub struct Submission {
-    /// Whose.
+    /// The account that commits to it.
     pub account: String,
     /// Its stake.
     pub stake: u32,
@@ -37,7 +37,7 @@ impl Submission {
     }
 }
 
-/// Somebody who wants to be paid for nothing, or to do harm.
+/// An attacker that wants to be paid for nothing, or to do harm.
 pub trait Adversary {
     /// What its accounts commit to in a round.
     fn submit(&mut self, view: &RoundView) -> Result<Vec<Submission>>;
@@ -52,17 +52,17 @@ impl Adversary for Nobody {
     }
 }
 
-/// Trains as the honest do, and then does something else with what it learned. As it is, it is one more
-/// honest contributor: what the attacks are compared with.
+/// Trains as honest contributors do, and then does something else with what it learned. Unmodified, it is one more honest
+/// contributor, with which the attacks are compared.
 #[derive(Clone)]
 pub struct Hand {
-    /// Of all its accounts together.
+    /// The stake of all its accounts together.
     stake: u32,
-    /// Its delta is so many times as long.
+    /// Its delta is this many times as long as an honest one.
     times: f64,
-    /// It is handed in by so many accounts, each but a word of it less.
+    /// The number of accounts that hand it in; each after the first leaves out one word.
     accounts: usize,
-    /// Whose images it trains on.
+    /// The contributor whose images it trains on.
     part: usize,
     residual: Vec<i32>,
 }
@@ -80,7 +80,7 @@ impl Default for Hand {
 }
 
 impl Hand {
-    /// With this stake, of all its accounts together; what it hands in is so many times as long as an honest delta.
+    /// With this stake, over all its accounts together; its delta is `times` times as long as an honest one.
     pub fn new(stake: u32, times: f64, accounts: usize) -> Self {
         Self {
             stake,
@@ -90,7 +90,7 @@ impl Hand {
         }
     }
 
-    /// An honest one that trains on the images of this contributor.
+    /// An honest contributor that trains on the images of this contributor.
     pub fn beside(part: usize) -> Self {
         Self {
             part,
@@ -116,7 +116,7 @@ impl Adversary for Hand {
         let stake = self.stake / self.accounts as u32;
         (0..self.accounts)
             .map(|piece| {
-                // The same bytes twice are refused.
+                // Identical bytes are refused.
                 let delta = if piece == 0 {
                     delta.clone()
                 } else {
@@ -165,7 +165,7 @@ impl Adversary for Noise {
     }
 }
 
-/// Deltas of one unit: they would clip everybody else's to nothing.
+/// Deltas of one unit: they would clip everybody else's delta to nothing.
 pub struct Whispers {
     /// Accounts.
     pub accounts: usize,
@@ -193,13 +193,13 @@ impl Adversary for Whispers {
     }
 }
 
-/// Poisons that push the model to where it is bad, and a cure that is worth much there.
+/// Poisons that push the model to where it is bad, and a cure that is worth a lot there.
 pub struct PoisonAndCure {
     /// Poisons.
     pub poisons: usize,
     /// Stake of each.
     pub stake: u32,
-    /// Stake of the cure; without it none is handed in.
+    /// Stake of the cure; with 0, no cure is handed in.
     pub cure: u32,
 }
 
@@ -238,7 +238,7 @@ impl Adversary for PoisonAndCure {
     }
 }
 
-/// Two that do what an honest one does, and one of them harm that the other undoes.
+/// Two accounts that together do what an honest contributor does; one of them adds harm that the other undoes.
 #[derive(Default)]
 pub struct Pair(Hand);
 
@@ -259,17 +259,17 @@ impl Adversary for Pair {
     }
 }
 
-/// A step in the honest direction that is far too long, the twin, and a brake, the opposite step. Without the brake the
-/// merge goes too far, so both would be worth being merged.
+/// A step in the honest direction that is far too long, the twin, and a brake, the opposite step. Without the brake the merge goes
+/// too far, so both would seem worth merging.
 pub struct TwinAndBrake {
     /// Stake of the twin.
     pub twin: u32,
-    /// Stake of the brake, a new account in every round: one that has done harm is no more than a newcomer either.
-    /// Without any there is no brake.
+    /// Stake of the brake, a new account in every round: one that has done harm is no more than a newcomer either. If it is 0,
+    /// there is no brake.
     pub brake: u32,
-    /// The twin is so many times as long as an honest delta.
+    /// The twin is this many times as long as an honest delta.
     pub times: f64,
-    /// Accounts of little stake that do more harm than the brake, to hide it.
+    /// Accounts with little stake that do more harm than the brake, to hide it.
     pub decoys: usize,
     /// Rounds of the attack. After them the twin is honest, and nobody else is there.
     pub rounds: usize,
@@ -278,7 +278,7 @@ pub struct TwinAndBrake {
 }
 
 impl TwinAndBrake {
-    /// In every round, without decoys.
+    /// Attacks in every round, without decoys.
     pub fn new(twin: u32, brake: u32, times: f64) -> Self {
         Self {
             twin,
@@ -291,7 +291,7 @@ impl TwinAndBrake {
     }
 }
 
-/// The brake is so much of the twin's length: no shorter, so that it does not lower the median of norms.
+/// Length of the brake as a part of the twin's: not much shorter, so that it does not lower the median of norms.
 const BRAKE: f64 = 0.999;
 
 impl Adversary for TwinAndBrake {
@@ -309,7 +309,7 @@ impl Adversary for TwinAndBrake {
         }
         let opposite = times(&honest, -self.times)?;
         for index in 0..self.decoys {
-            // The same bytes twice are refused.
+            // Identical bytes are refused.
             let decoy = without(&opposite, index)?;
             submissions.push(Submission::new(format!("decoy {index}"), 1, decoy));
         }
@@ -317,9 +317,9 @@ impl Adversary for TwinAndBrake {
     }
 }
 
-/// Hands in what the first honest contributor does, with noise. It presumes that it can see it in time.
+/// Hands in what the first honest contributor hands in, with noise. It assumes that the delta can be seen in time.
 pub struct Copier {
-    /// Length of the noise, of the delta's.
+    /// Length of the noise, as a part of the delta's.
     pub noise: f64,
 }
 
@@ -335,17 +335,17 @@ impl Adversary for Copier {
                 .collect();
             Delta::compress(&change, 2 * KEPT)
         } else {
-            // All but a word: the same bytes twice are refused.
+            // All except one word: identical bytes are refused.
             without(&view.sealed()[0], 1)?
         };
         Ok(vec![Submission::new("copy", STAKE, delta)])
     }
 }
 
-/// Good and harmful rounds by turns.
+/// Good and harmful rounds in turn.
 #[derive(Default)]
 pub struct Alternating {
-    /// Whether it does nothing in place of harm.
+    /// Whether it does nothing instead of harm.
     pub is_harmless: bool,
     hand: Hand,
 }
@@ -372,10 +372,10 @@ impl Adversary for Alternating {
     }
 }
 
-/// A stranger who commits what an honest one revealed in a round that merged nothing. It asks the chain to fail:
-/// without such a round it takes the bytes of the round before.
+/// A stranger that commits what an honest contributor revealed in a round that merged nothing. It depends on the chain to fail:
+/// without such a round, it takes the bytes of the round before.
 pub struct Recommit {
-    /// Whether it changes a word; the bytes as they were are refused.
+    /// Whether it changes a word; unchanged bytes are refused.
     pub is_altered: bool,
     /// Whether it waits for a round that merged nothing.
     pub waits: bool,
@@ -423,12 +423,12 @@ impl Adversary for Momentum {
     }
 }
 
-/// Images that an attacker takes a gradient of, and steps that it takes along it.
+/// Number of images from which an attacker takes a gradient, and number of steps that it takes along it.
 const IMAGES: usize = 512;
 const CLIMBS: usize = 8;
 
-/// The direction, as long as an honest delta, that does most harm where `part` of it has moved the model; its
-/// opposite does most good there.
+/// The direction, as long as an honest delta, that does the most harm where `part` of it has moved the model; its opposite does the
+/// most good there.
 fn harmful(view: &RoundView, part: f64) -> Result<Vec<f64>> {
     let mut random = view.random(OWN + 2);
     let all = view.world.training.len();
@@ -459,7 +459,7 @@ fn harmful(view: &RoundView, part: f64) -> Result<Vec<f64>> {
     Ok(direction)
 }
 
-/// As long as this.
+/// The direction at this length.
 fn scaled(direction: Vec<f64>, norm: f64) -> Vec<f64> {
     let square: f64 = direction.iter().map(|value| value * value).sum();
     let by = norm / square.sqrt().max(f64::MIN_POSITIVE);
@@ -480,7 +480,7 @@ fn dense(delta: &Delta) -> Vec<i32> {
     change
 }
 
-/// So many times as long; what rounds to nothing is left out.
+/// The delta `by` times as long; changes that round to nothing are left out.
 fn times(delta: &Delta, by: f64) -> Result<Delta> {
     let entries = delta.entries().iter().map(|entry| Entry {
         position: entry.position,
@@ -492,7 +492,7 @@ fn times(delta: &Delta, by: f64) -> Result<Delta> {
     Ok(Delta::new(delta.parameters(), entries)?)
 }
 
-/// Without one of its words.
+/// The delta without one of its words.
 fn without(delta: &Delta, word: usize) -> Result<Delta> {
     let mut entries = delta.entries().to_vec();
     if entries.len() > 1 {

@@ -1,4 +1,4 @@
-//! Which attack on whom, what it is compared with, and what is printed.
+//! Which attack is made on whom, what it is compared with, and what is printed.
 
 use std::time::Instant;
 
@@ -14,12 +14,12 @@ use crate::{
     world::{Outcome, Setting, World, STAKE},
 };
 
-/// An attacker with six tenths of all stake, against four honest ones.
+/// The stake of an attacker with six tenths of all stake, against four honest contributors.
 const WHALE: u32 = 6 * STAKE;
-/// A twin that has six tenths of all stake only together with its brake.
+/// The stake of a twin that has six tenths of all stake only together with its brake.
 const TWIN: u32 = 3_300;
-/// Brakes of a twin that has six tenths by itself: one whose harm is just below what is allowed, a 33rd of the good; one
-/// whose harm is a third; and one whose harm is far above.
+/// Brakes of a twin that has six tenths on its own: one whose harm is just below what is allowed, a 33rd of the good; one whose
+/// harm is a third; and one whose harm is far above.
 const FITTED: u32 = 180;
 const THIRD: u32 = 2_500;
 const STRONG: u32 = 4_000;
@@ -27,24 +27,24 @@ const STRONG: u32 = 4_000;
 /// An attack.
 struct Case {
     name: &'static str,
-    /// Against whom.
+    /// The setting that it is made in.
     setting: Setting,
     attacker: fn() -> Box<dyn Adversary>,
-    /// What of it is useful: what it would earn by that alone it may earn.
+    /// The useful part of it: it may earn what that part alone would earn.
     useful: Useful,
     /// Whether the rule does not claim to withstand it.
     is_beyond: bool,
 }
 
-/// Who stands in the attacker's place in the run that it is compared with.
+/// What takes the attacker's place in the run that it is compared with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Useful {
     Nothing,
-    /// One more honest contributor, of this stake.
+    /// One more honest contributor, with this stake.
     Hand(u32),
-    /// Two of them.
+    /// Two more honest contributors.
     TwoHands,
-    /// The honest delta that is copied, once more.
+    /// One more copy of the honest delta.
     Copy,
     /// Only the good rounds.
     GoodRounds,
@@ -88,7 +88,8 @@ fn crowd(accounts: usize) -> Box<dyn Adversary> {
     })
 }
 
-/// Six tenths of all stake, so many times too long in the first round and honest after it, with a brake of this stake.
+/// An attacker with six tenths of all stake whose delta is `times` times too long in the first round and honest after it, with a
+/// brake of this stake.
 fn first_round(brake: u32, times: f64) -> Box<dyn Adversary> {
     Box::new(TwinAndBrake {
         rounds: 1,
@@ -100,10 +101,10 @@ fn recommit(is_altered: bool, waits: bool) -> Box<dyn Adversary> {
     Box::new(Recommit { is_altered, waits })
 }
 
-/// Rounds that fail when the honest have proved something.
+/// Rounds that fail after the honest contributors have proved something.
 const LATER: &[usize] = &[3, 5, 7];
 
-/// Ten rounds of so many honest contributors, each with so many updates a round.
+/// Ten rounds of `honest` honest contributors, each with `steps` updates a round.
 fn of(honest: usize, steps: usize, batch: usize) -> Setting {
     Setting {
         honest,
@@ -124,9 +125,9 @@ fn four() -> Setting {
     of(4, 120, 64)
 }
 
-/// Four who have proved something, on a model that has learned nearly all it can. What is left to earn is little
-/// against its error: so each round starts from the same weights, has a large exam, and the honest train longer and in
-/// smaller steps than on a new model, where they would do harm by turns.
+/// Four contributors that have proved something, on a model that has learned nearly all it can. What is left to earn is small
+/// compared to its error: so each round starts from the same weights and has a large exam, and the honest contributors train longer
+/// and in smaller steps than on a new model; otherwise they would do harm now and then.
 fn converged() -> Setting {
     Setting {
         steps: 600,
@@ -140,7 +141,7 @@ fn converged() -> Setting {
     }
 }
 
-/// All attacks; those in the same setting one after another, for they share trainings.
+/// All attacks; those in the same setting follow one another, because they share trainings.
 fn cases() -> Vec<Case> {
     use Useful::{Copy, GoodRounds, Nothing, TwoHands};
     let case = |name, setting, useful, attacker| Case {
@@ -158,7 +159,7 @@ fn cases() -> Vec<Case> {
         failed,
         ..self::four()
     };
-    // What attackers send goes twice as far, too. The honest make smaller steps, or most rounds would go too far.
+    // What attackers send also goes twice as far. Honest contributors make smaller steps, or most rounds would go too far.
     let doubled = |name, useful, attacker| {
         let setting = Setting {
             outer_rate_q8: 2 * OUTER_RATE_ONE,
@@ -282,7 +283,7 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// Runs the attacks that are asked for, prints a line of each and adds it to `report`. Gives how many there were.
+/// Runs the attacks that are asked for, prints a line for each and adds it to `report`. Returns how many there were.
 pub fn run(
     seed: u64,
     is_asked: &dyn Fn(&str) -> bool,
@@ -360,7 +361,7 @@ fn print_heading() {
     );
 }
 
-/// Prints and gives the figures of an attack.
+/// Prints and returns the figures of an attack.
 fn figures(case: &Case, outcome: &Outcome, reference: &Outcome, seconds: f64) -> Value {
     let over = (outcome.attackers_paid - reference.attackers_paid) / outcome.honest_paid.max(1e-9);
     let kept = outcome.honest_paid / reference.honest_paid.max(1e-9);

@@ -1,11 +1,11 @@
-//! Do the gradient's values say what finite differences say? On the MLP and on a language model, at a base that
-//! has learned a little, for ever more contributors.
+//! Do the gradient's values agree with finite differences? On the MLP and on a language model, at a base that has learned a little,
+//! for growing numbers of contributors.
 //!
-//! The yardstick is the machine's own evaluation: a contributor's value is the loss at the midpoint with `c / 2` times
-//! its part taken off, less that with it put on, over `c`. Rounding to int8 makes one such difference noisy, so the value is
-//! the slope of a line through those at `c = N/8, N/4, 3N/8, N/2`. That through the first and third against
-//! that through the others says how well finite differences agree with themselves. Contributors' devices differ in speed: some
-//! make fewer updates, and some make more.
+//! The yardstick is the machine's own evaluation: a contributor's value is the loss at the midpoint with `c / 2` times its part
+//! subtracted, minus the loss with it added, divided by `c`. Rounding to int8 makes one such difference noisy, so the value is the
+//! slope of a line through those at `c = N/8, N/4, 3N/8, N/2`. A line through the first and third, compared with a line through the
+//! others, shows how well finite differences agree with themselves. Contributors' devices differ in speed: some make fewer updates,
+//! and some make more.
 
 use anyhow::Result;
 use gotong_evaluation::{bits, FastCpu};
@@ -27,7 +27,7 @@ use crate::world::change;
 
 /// Numbers of contributors.
 const CONTRIBUTORS: [usize; 4] = [16, 32, 64, 128];
-/// Changed parameters of a thousand.
+/// Changed parameters per thousand.
 const KEPT: u32 = 100;
 
 /// A model, what its contributors do, and the exam they share.
@@ -36,7 +36,7 @@ struct Subject {
     graph: Graph,
     training: Labelled,
     exam: Samples,
-    /// How the base was made, from first weights.
+    /// How the base was made from first weights.
     base: TrainingConfig,
     /// How a contributor trains on its own part of the data, if it is neither fast nor slow.
     own: TrainingConfig,
@@ -45,17 +45,17 @@ struct Subject {
 /// What is found for one number of contributors.
 struct Found {
     contributors: usize,
-    /// Of the gradient's values with finite differences.
+    /// The correlation of the gradient's values with finite differences.
     correlation: f64,
-    /// Of finite differences with each other.
+    /// The correlation of finite differences with each other.
     of_differences: f64,
     /// The sum of the gradient's values over the exact gain.
     sum_over_gain: f64,
-    /// The exact gain, in bits a sample.
+    /// The exact gain, in bits per sample.
     gain: f64,
 }
 
-/// Measures both models, prints a table and adds the least correlation of each to `report`.
+/// Measures both models, prints a table and adds the lowest correlation of each to `report`.
 pub fn measure(seed: u64, report: &mut Map<String, Value>) -> Result<()> {
     println!("gradient against finite differences, by the exact machine:");
     println!("  model               base   N  correlation  (differences' own)  sum / gain   gain, bits a sample");
@@ -89,8 +89,8 @@ pub fn measure(seed: u64, report: &mut Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
-/// Its base has learned a little: on one that has learned more, a merge gains about nothing, and finite differences do
-/// not agree among themselves.
+/// Its base has learned a little: on one that has learned more, a merge gains next to nothing, and finite differences do not agree
+/// with each other.
 fn mlp(seed: u64) -> Result<Subject> {
     let set = FashionMnist::load(&FashionMnist::directory())?;
     let graph = Graph::mlp(&[784, 128, 10]);
@@ -129,8 +129,8 @@ fn language_model(seed: u64) -> Result<Subject> {
         tied: false,
     });
     let exam = DataSet::Shakespeare.load(&folder(), Use::Exam, &graph)?;
-    // Enough updates that a change is longer than the rounding of the int8 view: else finite differences do not agree among
-    // themselves.
+    // Enough updates that a change is longer than the rounding of the int8 view: otherwise finite differences do not agree with
+    // each other.
     let own = TrainingConfig {
         steps: 16,
         batch: 8,
@@ -155,7 +155,7 @@ fn language_model(seed: u64) -> Result<Subject> {
     })
 }
 
-/// Every so many-th sample.
+/// Every `step`-th sample.
 fn every(set: &Labelled, step: usize) -> Labelled {
     let chosen: Vec<usize> = (0..set.len()).step_by(step.max(1)).collect();
     let pixels = chosen
@@ -169,7 +169,7 @@ fn every(set: &Labelled, step: usize) -> Labelled {
 }
 
 impl Subject {
-    /// From first weights, or from a base that has learned.
+    /// Measures from first weights, or from a base that has learned.
     fn measure(&self, seed: u64, is_first: bool) -> Result<Vec<Found>> {
         let mut base = initial_weights(&self.graph, seed);
         if !is_first {
@@ -180,7 +180,7 @@ impl Subject {
                 .map(|(weight, change)| (i32::from(*weight) + change) as i16)
                 .collect();
         }
-        // No aim is set for first weights: one number of contributors shows them.
+        // No target is set for first weights: one number of contributors is enough to show them.
         let counts = if is_first {
             &CONTRIBUTORS[1..2]
         } else {
@@ -237,7 +237,7 @@ impl Subject {
         let gain = losses(base)? - losses(&merge.merged())?;
         let middle = Middle::new(base, &parts, midpoint);
         let eighth = (deltas.len() / 8) as i16;
-        // Of each part, at each distance, how far the loss falls.
+        // How far the loss falls, for each part and at each distance.
         let falls = parts.par_iter().map(|part| {
             let fall = |times: i16| -> Result<f64> {
                 let minus = losses(&middle.beside(part, -times * eighth))?;
@@ -279,7 +279,7 @@ fn values<E: Differentiator>(
     Ok(values.into_iter().flatten().map(sum).collect())
 }
 
-/// Pearson's.
+/// Pearson's correlation.
 fn correlation(a: &[f64], b: &[f64]) -> f64 {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let (of_a, of_b) = (mean(a), mean(b));
@@ -294,7 +294,7 @@ struct Middle<'a> {
     base: &'a [i16],
     /// By parameter: the sum of weight, factor and change of all parts.
     sums: Vec<i64>,
-    /// Of all parts.
+    /// The weight of all parts.
     weight: u64,
     weights: Vec<i16>,
 }
@@ -315,7 +315,7 @@ impl<'a> Middle<'a> {
         }
     }
 
-    /// With `c` times half of a part's own share of the merge more; `c` may be negative.
+    /// The weights with `c` times half of a part's own share of the merge added; `c` may be negative.
     fn beside(&self, part: &Part, c: i16) -> Vec<i16> {
         let mut weights = self.weights.clone();
         for entry in part.delta.entries() {

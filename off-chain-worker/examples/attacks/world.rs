@@ -1,5 +1,5 @@
-//! A task without a chain: honest contributors that train, rounds scored and credited by the real code, a ledger for
-//! each account, and whoever attacks.
+//! A task without a chain: honest contributors that train, rounds scored and credited by the real code, a ledger for each account,
+//! and an attacker.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -29,14 +29,14 @@ use crate::adversaries::{Adversary, Submission};
 
 /// Stake of an honest contributor.
 pub const STAKE: u32 = 1_000;
-/// Changed parameters of a thousand.
+/// Changed parameters per thousand.
 pub const KEPT: u32 = 100;
-/// Most honest contributors whose trainings are kept past the first round.
+/// The highest number of honest contributors whose trainings are kept past the first round.
 const MOST_KEPT: usize = 100;
 /// Trainings of a contributor when all rounds start from the same weights.
 const TRAININGS_THAT_STAND: usize = 3;
 
-/// Who is honest, and for how long.
+/// How many honest contributors there are, and for how long.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setting {
     /// Honest contributors, each with its own part of the training images.
@@ -51,23 +51,22 @@ pub struct Setting {
     pub rate: f64,
     /// Updates on all images before the first round, and their learning rate.
     pub warm: Option<(usize, f64)>,
-    /// Whether the honest have proved something before the first round.
+    /// Whether the honest contributors have proved something before the first round.
     pub known: bool,
-    /// Whether every round starts from the same weights, so that what one round makes of the model is no luck in the
-    /// next.
+    /// Whether every round starts from the same weights, so that the result of one round does not affect the next by luck.
     pub stands: bool,
-    /// What the mean of the deltas is multiplied with in the merge, Q8.
+    /// The factor by which the mean of the deltas is multiplied in the merge, Q8.
     pub outer_rate_q8: u16,
-    /// Samples of a round's exam: half of them decide, half pay.
+    /// Samples of a round's exam: half of them decide, and half pay.
     pub exam: usize,
-    /// Rounds that come to nothing after the reveals, as if the sponsor did not open its shard: nobody is credited.
+    /// Rounds that fail after the reveals, as if the sponsor had not opened its shard: nobody is credited.
     pub failed: &'static [usize],
 }
 
-/// Whose training: its part of the images, and its seed.
+/// A training: its part of the images, and its seed.
 #[derive(Clone, Copy, Debug)]
 pub struct Training {
-    /// Which part, of how many.
+    /// Which part, and of how many.
     pub part: (usize, usize),
     /// Seed of the order of the images.
     pub seed: u64,
@@ -77,7 +76,7 @@ pub struct Training {
 pub struct World {
     /// The model.
     pub graph: Graph,
-    /// What everybody can train on.
+    /// The images that everybody can train on.
     pub training: Labelled,
     /// All randomness comes from it.
     pub seed: u64,
@@ -94,11 +93,11 @@ pub struct Past {
     pub weights: [Vec<i16>; 2],
 }
 
-/// What somebody sees who commits in a round.
+/// What an account that commits in a round can see.
 pub struct RoundView<'a> {
     /// Images, the model, and a computer to train on.
     pub world: &'a World,
-    /// How the honest train.
+    /// How the honest contributors train.
     pub setting: &'a Setting,
     /// The round's number.
     pub round: usize,
@@ -111,10 +110,10 @@ pub struct RoundView<'a> {
     honest: &'a [Delta],
 }
 
-/// What came of all rounds.
+/// The result of all rounds.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// Paid to all honest together, in thousandths of a bit a sample.
+    /// Paid to all honest contributors together, in thousandths of a bit per sample.
     pub honest_paid: f64,
     /// Paid to all attackers together.
     pub attackers_paid: f64,
@@ -126,14 +125,14 @@ pub struct Outcome {
     pub kept: [f64; 2],
     /// Deltas that the chain refuses: somebody else revealed those bytes.
     pub refused: usize,
-    /// Part of the held-out images that the last model names rightly.
+    /// Part of the held-out images that the last model classifies correctly.
     pub accuracy: f64,
     /// Largest difference between a round's credits and its gain, measured anew.
     pub credit_sum_error: u64,
 }
 
 impl Outcome {
-    /// Books a round of the deltas of these accounts.
+    /// Books a round with the deltas of these accounts.
     fn add(&mut self, accounts: &[Account], played: &ShareRound) {
         self.passes += played.passes.len();
         self.merged += usize::from(played.merged_pass.is_some());
@@ -146,16 +145,17 @@ impl Outcome {
     }
 }
 
-/// Who made a delta.
+/// An account that made a delta.
 struct Account {
     name: String,
     is_honest: bool,
-    /// By itself.
+    /// Its own weight.
     weight: u32,
     is_proven: bool,
 }
 
-/// All who revealed in a round, with what the chain has them weigh: newcomers together only a part of the proven.
+/// All that revealed in a round, with the weight that the chain gives them: newcomers together weigh only a part of what the proven
+/// weigh.
 fn entrants<'a>(deltas: &'a [Delta], accounts: &[Account]) -> Vec<Entrant<'a>> {
     let mut weights = EntryWeights::default();
     for account in accounts {
@@ -170,7 +170,7 @@ fn entrants<'a>(deltas: &'a [Delta], accounts: &[Account]) -> Vec<Entrant<'a>> {
 }
 
 impl RoundView<'_> {
-    /// The deltas that the honest committed to in this round. Nobody can see them; an attack that uses them presumes
+    /// The deltas that the honest contributors committed to in this round. Nobody can see them; an attack that uses them assumes
     /// that it can.
     pub fn sealed(&self) -> &[Delta] {
         self.honest
@@ -183,7 +183,7 @@ impl RoundView<'_> {
         norms[norms.len() / 2] as f64
     }
 
-    /// Randomness of one use in this round.
+    /// Randomness for one use in this round.
     pub fn random(&self, used_for: u64) -> StdRng {
         StdRng::seed_from_u64(self.number(used_for))
     }
@@ -286,7 +286,7 @@ impl World {
         Ok((all.select(&order[..samples_drawn]), seed))
     }
 
-    /// Plays all rounds of the honest and an attacker.
+    /// Plays all rounds of the honest contributors and an attacker.
     pub fn play(&self, setting: &Setting, attacker: &mut dyn Adversary) -> Result<Outcome> {
         let terms = ShareTerms {
             outer_rate_q8: setting.outer_rate_q8,
@@ -390,7 +390,7 @@ impl World {
             *kept /= submitted.max(1) as f64;
         }
         for (name, ledger) in &ledgers {
-            // Thousandths of a bit for a sample of B.
+            // Thousandths of a bit per sample of B.
             let paid = ledger.proved as f64 / 65_536.0 / (setting.exam / 2) as f64 * 1_000.0;
             if is_honest(name) {
                 outcome.honest_paid += paid;
@@ -410,7 +410,7 @@ impl World {
         base: &[i16],
         residuals: &mut [Vec<i32>],
     ) -> Result<Vec<Delta>> {
-        // From the same weights a few trainings do for all rounds: it is exams that differ.
+        // From the same weights, a few trainings are enough for all rounds: only the exams differ.
         let drawn = if setting.stands {
             round % TRAININGS_THAT_STAND
         } else {
@@ -488,7 +488,7 @@ pub fn change(
     )?)
 }
 
-/// As the machine takes them.
+/// The samples as the machine takes them.
 pub fn samples(graph: &Graph, set: &Labelled) -> Result<Samples> {
     Ok(Samples::new(graph.inputs, graph.classes(), &set.records())?)
 }

@@ -91,7 +91,7 @@ async fn at(
     Ok(Moment(block.await?))
 }
 
-/// The hash of the block, by the chain's own hash function.
+/// The hash of the block, with the chain's own hash function.
 fn hash(head: &Header) -> H256 {
     BlakeTwo256.hash(&head.encode())
 }

@@ -61,13 +61,13 @@ impl Call {
     }
 
     /// Offers to attest in `tasks` and, if `sealed`, in all tasks with sealed samples: at most `seats` seats at once, which
-    /// together take at most `capacity` products a block.
+    /// together take at most `capacity` products per block.
     pub fn offer(seats: u8, capacity: u64, sealed: bool, tasks: &[TaskId]) -> Self {
         Self::new(PALLET, "offer", (seats, capacity, sealed, tasks))
     }
 
-    /// `graph` is the SCALE encoding of the graph, `weights` two bytes a parameter, little endian, `recipe` what the terms
-    /// name; empty if they name none.
+    /// `graph` is the SCALE encoding of the graph, `weights` has two bytes per parameter, little endian, and `recipe` is the recipe
+    /// that the terms name; empty if they name none.
     pub fn open_task(
         terms: &TaskTerms,
         graph: &[u8],
@@ -177,7 +177,7 @@ impl Call {
         Self::new(PALLET, "publish_credits", (task, round, proofs))
     }
 
-    /// Gives back what nobody claimed of a round in time.
+    /// Gives back what was not claimed in a round in time.
     pub fn release(task: TaskId, round: RoundId) -> Self {
         Self::new(PALLET, "release", (task, round))
     }

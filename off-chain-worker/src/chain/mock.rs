@@ -11,7 +11,7 @@ use subxt::rpcs::{
 
 /// What a node answers to a request.
 pub enum Answer {
-    /// This.
+    /// This JSON value.
     Json(Value),
     /// A refusal: it does not do what it was asked for.
     Refusal(UserError),

@@ -77,7 +77,7 @@ impl Moment {
         self.number(REFEREE, "MoveBlocks")
     }
 
-    /// The least time that a move in a dispute may take.
+    /// The shortest time that a move in a dispute may take.
     pub fn move_time(&self) -> Result<Duration, ChainError> {
         let block = Duration::from_millis(self.block_millis()?);
         Ok(block.saturating_mul(self.move_blocks()?))

@@ -59,8 +59,8 @@ pub struct ProofWait {
 }
 
 impl Nodes {
-    /// The nodes at `urls`, the preferred one first. Nodes whose chain does not begin with the block `genesis` are passed over. If
-    /// it is not given, the first node that answers decides which chain it is.
+    /// The nodes at `urls`, the preferred one first. Nodes whose chain does not begin with the block `genesis` are skipped. If it
+    /// is not given, the first node that answers decides which chain it is.
     pub fn new(urls: impl IntoIterator<Item = String>, genesis: Option<Hash>) -> Self {
         let mut known: Vec<String> = Vec::new();
         for url in urls {
@@ -453,7 +453,7 @@ mod tests {
         nodes.in_turn().map(|(_, url)| url.as_str()).collect()
     }
 
-    /// After an outage of the machine, such a node may say that a registration is missing. That is no reason to end.
+    /// After an outage of the machine, such a node may say that a registration is missing. That is no reason to exit.
     #[test]
     fn a_node_that_syncs_may_know_nothing_of_late() {
         let second = Duration::from_secs(1);

@@ -62,7 +62,7 @@ pub async fn run(args: Attest, globals: &Globals) -> anyhow::Result<()> {
     );
     let scoring = args.scoring.options(globals.folder()?).await?;
     let products = match args.speed {
-        // Far below the range of either.
+        // Far below the limit of either type.
         Some(speed) => (speed * bounds::COST_PER_BLOCK as f64) as u64,
         None => bounds::COST_PER_BLOCK,
     };
@@ -71,7 +71,7 @@ pub async fn run(args: Attest, globals: &Globals) -> anyhow::Result<()> {
             let backend = scoring.backend.clone();
             Some(tokio::task::spawn_blocking(move || reliable_speed(&backend)).await??)
         }
-        // Nothing new is taken on, or the user knows.
+        // Nothing new is taken on, or the user has decided.
         _ => None,
     };
     let capacity = Capacity {

@@ -43,7 +43,7 @@ pub async fn run(args: Claim, globals: &Globals) -> anyhow::Result<()> {
     let tasks = claimable.iter().map(|view| view.task);
     let (mut total, mut failed) = (Claims::default(), Vec::new());
     for task in tasks.filter(|task| args.task.is_none_or(|only| *task == TaskId(only))) {
-        // What fails in one task stops no other.
+        // A failure in one task does not stop the others.
         match claim_task(task, &client, &now, &signer, globals).await {
             Ok(claims) => {
                 total.claimed.extend(claims.claimed);
@@ -84,7 +84,7 @@ async fn claim_task(
     Ok(claim_rounds(client, now, signer, replica.as_ref(), &view).await?)
 }
 
-/// Gives the credit of a round up.
+/// Gives up the credit of a round.
 async fn forfeit(task: TaskId, round: RoundId, globals: &Globals) -> anyhow::Result<()> {
     let signer = globals.signer()?;
     let client = globals.client().await?;

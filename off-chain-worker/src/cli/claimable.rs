@@ -1,10 +1,10 @@
-//! What an account has still to claim, in words and as JSON: what the chain knows of it, and what it does not.
+//! What an account still has to claim, in words and as JSON: what the chain knows about it, and what it does not.
 
 use super::output::{Amount, SYMBOL};
 use gotong_protocol::{view::ClaimableView, RoundId};
 use serde_json::{json, Value};
 
-/// Null if there is nothing.
+/// The JSON; null if there is nothing.
 pub fn json(view: Option<&ClaimableView>) -> Value {
     let numbers = |rounds: &[RoundId]| rounds.iter().map(|round| round.0).collect::<Vec<_>>();
     view.map_or(Value::Null, |view| {
@@ -19,7 +19,7 @@ pub fn json(view: Option<&ClaimableView>) -> Value {
     })
 }
 
-/// One line.
+/// A description in one line.
 pub fn describe(view: Option<&ClaimableView>) -> String {
     let Some(view) = view else {
         return "nothing is left to claim".to_owned();

@@ -1,7 +1,7 @@
 //! The one switch for colours: of help, of logs and of live views.
 //!
-//! `NO_COLOR` with any value turns them off (<https://no-color.org>), and so does `CLICOLOR=0`
-//! (<https://bixense.com/clicolors>). Output that is no terminal has none either. Bars of progress never have any.
+//! `NO_COLOR` with any value turns them off (<https://no-color.org>), and so does `CLICOLOR=0` (<https://bixense.com/clicolors>).
+//! Output that is not a terminal has none either. Progress bars never have any.
 
 use clap::ColorChoice;
 use std::{
@@ -10,7 +10,7 @@ use std::{
     io::{self, IsTerminal},
 };
 
-/// Whether the user wants colours where there is a terminal.
+/// Whether the user wants colours if there is a terminal.
 pub fn are_wanted() -> bool {
     wanted_by(|name| env::var_os(name))
 }
@@ -47,7 +47,7 @@ mod tests {
         for refused in ["1", "0", "false"] {
             assert!(!wanted("NO_COLOR", refused), "{refused}");
         }
-        // As the standard says, an empty one is none.
+        // By the standard, an empty value does not count.
         assert!(wanted("NO_COLOR", ""));
         assert!(!wanted("CLICOLOR", "0"));
         assert!(wanted("CLICOLOR", "1") && wanted("CLICOLOR", ""));

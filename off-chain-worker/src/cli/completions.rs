@@ -1,4 +1,5 @@
-//! `gotong completions` and `gotong man-pages`: what a shell and `man` know of the commands, made from the commands themselves.
+//! `gotong completions` and `gotong man-pages`: what a shell and `man` know about the commands, generated from the commands
+//! themselves.
 
 use super::{output::print_line, Cli};
 use anyhow::Context;
@@ -49,7 +50,7 @@ mod tests {
     use clap::{Command, ValueEnum};
     use std::collections::BTreeSet;
 
-    /// The names of all commands, each after those that it stands below.
+    /// The names of all commands, each preceded by the commands above it.
     fn commands() -> Vec<Vec<String>> {
         fn below(command: &Command, names: &[String], all: &mut Vec<Vec<String>>) {
             let names = [names, &[command.get_name().to_owned()]].concat();

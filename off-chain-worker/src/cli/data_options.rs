@@ -1,4 +1,4 @@
-//! The options that name a data set, the folder of all of them, and how to read files of one's own.
+//! The options that name a data set, the folder of all of them, and how to read the user's own files.
 
 use gotong_data::{Format, Source, SourceOptions};
 use gotong_protocol::Graph;
@@ -23,7 +23,7 @@ pub struct DataFolder {
     data_dir: Option<PathBuf>,
 }
 
-/// How to read files of one's own.
+/// How to read the user's own files.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct ReadingArgs {
     /// The column (of a table) or the array (of an array file) that holds the labels
@@ -63,7 +63,7 @@ impl ReadingArgs {
         }
     }
 
-    /// The same, as the readers take it.
+    /// The same options, as the readers take them.
     pub fn options(&self) -> SourceOptions {
         SourceOptions {
             format: self.format,

@@ -24,7 +24,7 @@ pub struct DeltaTerms {
 }
 
 impl DeltaTerms {
-    /// What is asked for here, else what `others` ask for.
+    /// What is asked for here, or else what `others` ask for.
     pub fn or(&self, others: &Self) -> Self {
         Self {
             delta_kib: self.delta_kib.or(others.delta_kib),
@@ -35,8 +35,8 @@ impl DeltaTerms {
     /// Longest delta, in bytes.
     pub fn delta_bytes(&self, graph: &Graph) -> u32 {
         let kib = self.delta_kib.unwrap_or_else(|| {
-            // 1.52 bits for each parameter: half of them as entries with one magnitude, each of a bit more than two for its
-            // place and one for its sign.
+            // 1.52 bits for each parameter: half of them as entries with one magnitude, each with a little more than two bits for
+            // its place and one for its sign.
             let half = graph.parameters().saturating_mul(19) / 100;
             let most = MAX_DELTA_BYTES >> 10;
             let kib = u32::try_from(half.div_ceil(1 << 10)).unwrap_or(most);
@@ -49,7 +49,7 @@ impl DeltaTerms {
     pub fn outer_rate_q8(&self, graph: &Graph) -> u16 {
         let usual = || match graph.vocab() {
             None => OUTER_RATE_ONE,
-            // Deltas of few parameters have few in common. A byte has one or two.
+            // Deltas that keep few parameters have few in common. A byte has one or two.
             Some(_) if (self.delta_bytes(graph) as usize) < graph.parameters() / 8 => {
                 2 * OUTER_RATE_ONE
             }
@@ -116,7 +116,7 @@ mod tests {
             ..none()
         };
         assert_eq!(chosen.delta_bytes(&of_a_million()), 4_096);
-        // It does, whatever has changed.
+        // It is enough, whatever has changed.
         let change: Vec<i32> = (0..of_a_million().parameters() as i32)
             .map(|at| 1 + at.wrapping_mul(0x9E37_79B9_u32 as i32).rem_euclid(30_000))
             .collect();

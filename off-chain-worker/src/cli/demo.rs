@@ -34,9 +34,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What every account of the demo is given.
+/// What every account of the demo receives.
 const ENDOWMENT: u128 = 20_000 * UNIT;
-/// Rounds if nobody says how many.
+/// The default number of rounds.
 const ROUNDS: u32 = 10;
 /// What the liar lies about: one word of one sample's evaluation.
 const LIE: &str = "word";
@@ -73,7 +73,7 @@ pub struct Demo {
     data: DataFolder,
 }
 
-/// Runs the demo. Whatever it started is stopped when it returns, also on Ctrl-C.
+/// Runs the demo. Whatever it started is stopped when it returns, also after Ctrl-C.
 pub async fn run(demo: Demo, globals: &super::Globals) -> Result<()> {
     let stop = Stop::on_signals()?;
     tokio::select! {
@@ -83,7 +83,7 @@ pub async fn run(demo: Demo, globals: &super::Globals) -> Result<()> {
 }
 
 impl Demo {
-    /// The demo of the file of one's own, or of what is published.
+    /// The demo of the user's own file, or of published data.
     fn scene(&self, output: Format) -> Result<Scene> {
         match &self.data_file {
             Some(file) => {
@@ -145,7 +145,7 @@ impl Demo {
 
 /// Everything that runs, and the folder it runs in.
 struct Network {
-    // Dropped in this order: workers, node, then the folder that they write to.
+    // They are dropped in this order: workers, node, then the folder that they write to.
     workers: Vec<Running>,
     node: Node,
     client: Client,
@@ -158,7 +158,7 @@ impl Network {
     async fn start(logs: &Path, cast: Cast) -> Result<Self> {
         std::fs::create_dir_all(logs)?;
         for name in cast.everybody().chain(["node".into()]) {
-            // Logs are appended to, and those of an earlier demo may be there.
+            // Logs are appended to, and those of an earlier demo may still be there.
             match std::fs::remove_file(logs.join(format!("{name}.log"))) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(error.into())
@@ -285,7 +285,8 @@ impl Network {
         Ok(())
     }
 
-    /// Processor seconds that an honest contributor has used, in the mean; where the system tells them.
+    /// Processor seconds that an honest contributor has used on average, if the system reports
+    /// them.
     fn contributor_seconds(&self) -> Option<f64> {
         let names: Vec<String> = self.cast.honest().collect();
         let seconds: Option<Vec<f64>> = self
@@ -343,7 +344,7 @@ impl Watch {
         Ok(Self { task, replica, bar })
     }
 
-    /// Waits until `round` has ended, showing where it is and what is disputed.
+    /// Waits until `round` has ended, showing how far it is and what is disputed.
     async fn round(
         &mut self,
         network: &mut Network,

@@ -70,7 +70,7 @@ pub fn open_json(dispute: &DisputeView) -> Value {
     })
 }
 
-/// The open disputes, one a line.
+/// The open disputes, one per line.
 pub fn open_text(open: &[DisputeView]) -> String {
     if open.is_empty() {
         return "no open disputes\n".to_owned();

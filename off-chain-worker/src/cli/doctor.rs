@@ -35,7 +35,7 @@ pub struct Doctor {
     data: DataFolder,
 }
 
-/// What a task's rounds take, with all the deltas that they have places for.
+/// What a task's rounds take, with as many deltas as they have places for.
 struct Need {
     task: TaskId,
     memory: RoundMemory,
@@ -96,7 +96,7 @@ fn of_role(needs: Needs) -> Finding {
     Finding::new(needs.role, Ok(needs.line())).with("needs", needs.json())
 }
 
-/// It is never wrong: there is time to claim.
+/// Never an error: there is time to claim.
 fn of_claims(views: &[ClaimableView]) -> Finding {
     let line = |view: &ClaimableView| {
         let what = claimable::describe(Some(view));
@@ -107,7 +107,7 @@ fn of_claims(views: &[ClaimableView]) -> Finding {
     Finding::new("claims", Ok(lines.join("; "))).with("claims", json.collect())
 }
 
-/// It is never wrong: who offers nothing may want to.
+/// Never an error: an attester may offer nothing on purpose.
 fn of_offer(offer: Option<&OfferView>) -> Finding {
     Finding::new("offer", Ok(offer::describe(offer))).with("offer", offer::json(offer))
 }
@@ -133,7 +133,7 @@ async fn memory(globals: &Globals) -> anyhow::Result<Vec<Need>> {
     Ok(needs)
 }
 
-/// The most first.
+/// Puts the largest first.
 fn describe(needs: &[Need]) -> String {
     let mib = |bytes: u64| bytes.div_ceil(1 << 20);
     let mut sorted: Vec<&Need> = needs.iter().collect();
@@ -159,7 +159,7 @@ async fn node(globals: &Globals) -> anyhow::Result<String> {
     let client = globals.client().await?;
     let (version, chain) = client.node_version().await?;
     let (best, (finalized, _)) = (client.best().await?, client.finalized().await?);
-    // What the worker needs of the runtime is there.
+    // Everything that the worker needs from the runtime is there.
     client.body(best.block()).await?;
     Ok(format!(
         "{version} at {}, chain \"{chain}\" with first block {:?}, best block {}, finalized {finalized}",
@@ -173,7 +173,7 @@ async fn processor() -> anyhow::Result<String> {
     tokio::task::spawn_blocking(|| tested(&mut FastCpu)).await?
 }
 
-/// Software that stands in for a GPU is slow, and tested only if somebody asks.
+/// Software that stands in for a GPU is slow, and is tested only on request.
 async fn device(choice: DeviceChoice, is_asked: bool) -> anyhow::Result<String> {
     tokio::task::spawn_blocking(move || {
         let (mut evaluator, adapter) = open_evaluator(choice)?;
@@ -192,7 +192,7 @@ async fn device(choice: DeviceChoice, is_asked: bool) -> anyhow::Result<String> 
     .await?
 }
 
-/// Nobody asked for this device: a machine may be without it.
+/// The user did not ask for this device: a machine may be without it.
 fn may_lack(error: anyhow::Error) -> anyhow::Result<String> {
     match error.downcast_ref() {
         Some(DeviceError::NoAdapter { .. }) => Ok(format!("not used: {error}")),
@@ -237,7 +237,7 @@ async fn text(folder: PathBuf) -> anyhow::Result<String> {
     ))
 }
 
-/// What each role needs, whoever asks.
+/// What each role needs, whatever the account is.
 async fn needs(globals: &Globals) -> anyhow::Result<[Needs; 4]> {
     let now = globals.client().await?.best().await?;
     Ok(Prices::at(&now)?.needs())
@@ -283,7 +283,7 @@ async fn account(globals: &Globals) -> anyhow::Result<String> {
     Ok(format!("{} {SYMBOL} free; {stake}", Amount(balance.free)))
 }
 
-/// What the account offers to attest, if it is an attester. What else is wrong is found elsewhere.
+/// What the account offers to attest, if it is an attester. Other problems are found elsewhere.
 async fn offered(globals: &Globals) -> Option<Finding> {
     let account = globals.account(None).ok()?;
     let now: Moment = globals.client().await.ok()?.best().await.ok()?;
@@ -293,7 +293,7 @@ async fn offered(globals: &Globals) -> Option<Finding> {
     is_listed.then(|| of_offer(offer.as_ref()))
 }
 
-/// What the account has still to claim, if there is anything.
+/// What the account still has to claim, if there is anything.
 async fn claims(globals: &Globals) -> Option<Finding> {
     let account = globals.account(None).ok()?;
     let now: Moment = globals.client().await.ok()?.best().await.ok()?;

@@ -1,4 +1,4 @@
-//! What a model is worth on samples that never score a round, by the exact machine.
+//! How good a model is on samples that never score a round, evaluated exactly.
 
 use anyhow::{bail, Result};
 use gotong_data::{Kind, Recipe, Tokenizer};
@@ -11,13 +11,13 @@ use std::fmt;
 
 /// What a piece of a play begins with.
 pub const PLAY: &str = "**KING**  \n";
-/// So many tokens of the samples a text of the model begins with, if nothing else is said.
+/// By default, a text of the model begins with this many tokens of the samples.
 const PROMPT_TOKENS: usize = 12;
-/// What samples are called that are images.
+/// What samples that are images are called.
 const IMAGES: &str = "images";
-/// Tokens that the model adds to it.
+/// Tokens that the model adds to the beginning.
 const LENGTH: usize = 200;
-/// In thousandths.
+/// The sampling temperature, in thousandths.
 const TEMPERATURE: u32 = 800;
 
 /// The samples, and how they are marked.
@@ -27,23 +27,23 @@ pub struct Exam {
     samples: Samples,
     /// What a sample is called.
     noun: &'static str,
-    /// Of text.
+    /// The tokenizer, if the samples are text.
     tokenizer: Option<Tokenizer>,
     /// What a text of the model begins with.
     prompt: Option<&'static str>,
 }
 
-/// What a model is worth.
+/// How good a model is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Mark {
-    /// Mean loss in bits, and part of the samples that it names rightly.
+    /// Mean loss in bits, and the fraction of samples that it classifies correctly.
     Classes { loss: f64, accuracy: f64 },
-    /// Bits a character.
+    /// Bits per character.
     Text(f64),
 }
 
 impl Exam {
-    /// Of a model, on samples that a recipe made.
+    /// An exam for a model, on samples that a recipe made.
     pub fn new(graph: Graph, recipe: &Recipe, data: Labelled) -> Result<Self> {
         let is_image = recipe.kind() == Kind::Image || *recipe == DataSet::FashionMnist.recipe()?;
         let samples = Samples::new(graph.inputs, graph.classes(), &data.records())?;
@@ -57,7 +57,7 @@ impl Exam {
         })
     }
 
-    /// The same, with texts of the model that begin with `prompt`.
+    /// The same exam, with texts of the model that begin with `prompt`.
     pub fn beginning_with(self, prompt: &'static str) -> Self {
         Self {
             prompt: Some(prompt),
@@ -82,7 +82,7 @@ impl Exam {
         })
     }
 
-    /// What its losses are of, and their unit.
+    /// What its losses are about, and their unit.
     pub fn caption(&self) -> (&'static str, &'static str) {
         match (&self.tokenizer, self.noun) {
             (None, IMAGES) => ("Loss on images that never scored a round", "bits per image"),
@@ -125,7 +125,7 @@ impl Exam {
         Ok(Some(prompt + &text))
     }
 
-    /// The samples in words.
+    /// A description of the samples.
     pub fn samples(&self) -> String {
         match &self.tokenizer {
             Some(tokenizer) => {
@@ -137,7 +137,7 @@ impl Exam {
 }
 
 impl Mark {
-    /// In bits.
+    /// The loss in bits.
     pub fn loss(self) -> f64 {
         match self {
             Self::Classes { loss, .. } | Self::Text(loss) => loss,
@@ -195,7 +195,7 @@ mod tests {
         let exam = Exam::new(graph, &set.recipe().unwrap(), data.slice(0..2)).unwrap();
         let exam = exam.beginning_with(PLAY);
         assert_eq!(exam.samples(), "256 unseen characters");
-        // All weights zero: every character is as likely.
+        // All weights are zero, so every character is equally likely.
         let zeros = vec![0; exam.graph.parameters()];
         let mark = exam.mark(&zeros).unwrap();
         assert!((mark.loss() - 84f64.log2()).abs() < 0.01, "{mark}");

@@ -1,4 +1,4 @@
-//! What a check found, as `gotong doctor` and `gotong task check` tell it.
+//! What a check found, as `gotong doctor` and `gotong task check` report it.
 
 use super::output::{explain, Format};
 use anyhow::{bail, Result};
@@ -8,12 +8,12 @@ use serde_json::{json, Value};
 pub struct Finding {
     what: &'static str,
     result: Result<String, String>,
-    /// What JSON says in addition, and its name.
+    /// What the JSON has in addition, and its name.
     details: Option<(&'static str, Value)>,
 }
 
 impl Finding {
-    /// What was found of something.
+    /// The result of a check on something.
     pub fn new(what: &'static str, result: Result<String>) -> Self {
         Self {
             what,
@@ -22,7 +22,7 @@ impl Finding {
         }
     }
 
-    /// The same with an addition to its JSON, under a name.
+    /// The same finding with an addition to its JSON, under a name.
     pub fn with(self, name: &'static str, details: Value) -> Self {
         Self {
             details: Some((name, details)),
@@ -30,7 +30,7 @@ impl Finding {
         }
     }
 
-    /// For programs.
+    /// The finding, for programs.
     pub fn json(&self) -> Value {
         let found = self.result.as_ref().unwrap_or_else(|error| error);
         let mut json = json!({ "check": self.what, "ok": self.result.is_ok(), "found": found });
@@ -40,7 +40,7 @@ impl Finding {
         json
     }
 
-    /// For people.
+    /// The finding, for people.
     pub fn line(&self) -> String {
         match &self.result {
             Ok(found) => format!("ok    {:11} {found}\n", self.what),
@@ -52,7 +52,7 @@ impl Finding {
 /// Prints all findings.
 ///
 /// # Errors
-/// As many checks failed.
+/// Returns an error that says how many checks failed.
 pub fn print(findings: &[Finding], output: Format) -> Result<()> {
     let is_wrong = |finding: &&Finding| finding.result.is_err();
     let failed = findings.iter().filter(is_wrong).count();

@@ -43,12 +43,12 @@ pub struct SamplingArgs {
 }
 
 impl SamplingArgs {
-    /// Whether any of it is asked for.
+    /// Whether any of these options is given.
     pub fn is_given(&self) -> bool {
         self.temperature.is_some() || self.seed.is_some()
     }
 
-    /// The temperature in thousandths, `usual` if none is asked for.
+    /// The temperature in thousandths; `usual` if none is given.
     pub fn temperature(&self, usual: u32) -> u32 {
         self.temperature.map_or(usual, |asked| asked.0)
     }
@@ -58,7 +58,7 @@ impl SamplingArgs {
         self.seed.unwrap_or(1)
     }
 
-    /// What chooses, at the `usual` temperature in thousandths if none is asked for.
+    /// The sampler, at the `usual` temperature in thousandths if none is given.
     pub fn sampler(&self, usual: u32) -> Sampler {
         Sampler::new(self.temperature(usual), self.seed())
     }

@@ -78,19 +78,19 @@ pub struct Lab {
     folder: PathBuf,
 }
 
-/// One number of hands with one seed, as it is kept.
+/// One number of hands with one seed, as it is stored.
 #[derive(Encode, Decode)]
 struct Run {
-    /// The settings that it was begun with.
+    /// The settings that it was started with.
     settings: String,
     rounds: Rounds,
     /// Loss in bits on samples that never score a round: before the first round, then after each.
     losses: Vec<f64>,
-    /// By round, the gain in bits a sample, and how many deltas were merged.
+    /// For each round, the gain in bits per sample, and how many deltas were merged.
     gains: Vec<(f64, u32)>,
     /// Seconds that the rounds took.
     seconds: f64,
-    /// By round, the seconds of a hand on a core of its own.
+    /// For each round, the seconds that a hand takes on a core of its own.
     hand_seconds: Vec<f64>,
 }
 
@@ -141,7 +141,7 @@ pub async fn run(args: Lab, globals: &Globals) -> Result<()> {
 }
 
 impl Lab {
-    /// Plays all runs and tells what came of them. Gives whether it came to the end, and was not told to stop.
+    /// Plays all runs and reports their results. Returns whether it got to the end without being told to stop.
     fn play(self, output: Format, stop: &AtomicBool) -> Result<bool> {
         let Model(graph) = &self.model;
         let set = DataSet::choose(self.data.data, graph)?;
@@ -155,7 +155,7 @@ impl Lab {
         let report = Exam::new(graph.clone(), &set.recipe()?, report)?;
         let folder = Folder::open(&self.folder)?;
         let _lock = folder.lock()?;
-        // What cannot be run is refused before anything is.
+        // Settings that cannot be run are refused before any run starts.
         let mut experiments: Vec<(Experiment, Option<Run>)> = Vec::new();
         for hands in distinct(&self.hands) {
             for seed in distinct(&self.seeds) {
@@ -209,7 +209,7 @@ impl Lab {
         }
     }
 
-    /// What a run is begun with, the defaults that hold today included.
+    /// What a run is started with, including the current defaults.
     fn settings(&self, experiment: &Experiment) -> Result<String> {
         let Experiment { graph, options, .. } = experiment;
         let config = options.config(graph, Span::WHOLE, experiment.seed);
@@ -222,7 +222,7 @@ impl Lab {
         ))
     }
 
-    /// The run as it was kept, if it was begun before.
+    /// The stored run, if it was started before.
     fn kept(&self, experiment: &Experiment, folder: &Folder) -> Result<Option<Run>> {
         let name = file(experiment);
         let run = folder.load::<Run>(&name)?;
@@ -248,7 +248,7 @@ impl Lab {
         })
     }
 
-    /// Prints, and writes as JSON and as a picture.
+    /// Prints the results, and writes them as JSON and as a picture.
     fn tell(&self, output: Format, report: &Exam, runs: &[(Experiment, Run)]) -> Result<()> {
         let (mut rows, mut by_hands) = (Vec::new(), Map::new());
         let (mut by_rounds, mut by_seconds) = (Vec::new(), Vec::new());
@@ -344,7 +344,7 @@ impl Lab {
 }
 
 impl Equipment<'_> {
-    /// Plays one run to its end, from where it was; none if it is told to stop. A round that was played is kept.
+    /// Plays one run to its end, from where it stopped; none if it is told to stop. Each round is stored once it is played.
     fn finish(&self, experiment: &Experiment, mut run: Run) -> Result<Option<Run>> {
         self.bar.inc(run.rounds.played().into());
         while run.rounds.played() < experiment.rounds {
@@ -374,7 +374,7 @@ impl Equipment<'_> {
     }
 }
 
-/// The loss after the last round as a law of the number of hands: each seed gives one, and so several of them an interval.
+/// The loss after the last round as a law of the number of hands: each seed gives one, so several seeds give an interval.
 struct Laws {
     floor: Estimate,
     span: Estimate,
@@ -433,7 +433,7 @@ fn counted(hands: usize) -> String {
     }
 }
 
-/// The file that a run is kept in.
+/// The file that a run is stored in.
 fn file(experiment: &Experiment) -> String {
     format!("hands-{}-seed-{}", experiment.hands, experiment.seed)
 }
@@ -519,7 +519,7 @@ mod tests {
         assert!(picture.contains("seconds of a hand"));
         let of_hand = runs[0]["hand_seconds"].as_array().unwrap();
         assert!(of_hand.len() == 2 && of_hand.iter().all(|one| one.as_f64().unwrap() > 0.0));
-        // All rounds are there already, with the seconds that they took.
+        // All rounds are already there, with the seconds that they took.
         assert!(play(folder.path(), &["--steps", "3", "--seeds", "1,1"]).unwrap());
         assert_eq!(told(), first);
         let other = play(folder.path(), &["--steps", "4"]).unwrap_err();

@@ -1,6 +1,7 @@
-//! What an account has to own to act in a role, and that it does not spend it by mistake.
+//! What an account has to own to act in a role, and a check that it does not spend it by mistake.
 //!
-//! Who cannot pay the fee of a reveal loses the deposit, and who cannot put up a bond lets a false table stand.
+//! An account that cannot pay the fee of a reveal loses the deposit, and one that cannot put up a bond has to let a false table
+//! stand.
 
 use super::output::{tell, Amount, SYMBOL};
 use crate::{
@@ -14,7 +15,7 @@ use serde_json::{json, Value};
 /// Planck to keep for fees.
 const FEES: u128 = FEES_TO_KEEP;
 
-/// The roles of who is not registered.
+/// The roles of an account that is not registered.
 pub const NO_ROLE: Roles = Roles {
     contributor: false,
     attester: false,
@@ -25,20 +26,20 @@ pub const NO_ROLE: Roles = Roles {
 pub struct Prices {
     /// What every account keeps.
     pub existential_deposit: u128,
-    /// Least stake of a contributor.
+    /// Minimum stake of a contributor.
     pub contributor_stake: u128,
-    /// Least stake of an attester.
+    /// Minimum stake of an attester.
     pub attester_stake: u128,
-    /// On hold from a commit to its reveal.
+    /// The amount on hold from a commit to its reveal.
     pub commit_deposit: u128,
-    /// On hold for the first dispute that is open in a round.
+    /// The amount on hold for the first open dispute in a round.
     pub dispute_bond: u128,
-    /// On hold while a task is open; with shards that is the cap of a round, if that is more.
+    /// The amount on hold while a task is open; with shards, it is the cap of a round, if that is more.
     pub task_bond: u128,
 }
 
 impl Prices {
-    /// Those of the runtime at this moment.
+    /// The prices of the runtime at this moment.
     pub fn at(now: &Moment) -> Result<Self, ChainError> {
         Ok(Self {
             existential_deposit: now.amount("Balances", "ExistentialDeposit")?,
@@ -87,12 +88,12 @@ impl Prices {
     }
 }
 
-/// What one role needs at the least.
+/// What one role needs at least.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Needs {
     /// Its name.
     pub role: &'static str,
-    /// What for, and how much, in planck.
+    /// What it needs, and how much, in planck.
     pub parts: Vec<(&'static str, u128)>,
 }
 
@@ -103,7 +104,7 @@ impl Needs {
         parts.fold(0, u128::saturating_add)
     }
 
-    /// For people.
+    /// The needs, for people.
     pub fn line(&self) -> String {
         let part = |(what, amount): &(&str, u128)| format!("{what} {}", Amount(*amount));
         let parts: Vec<_> = self.parts.iter().map(part).collect();
@@ -111,7 +112,7 @@ impl Needs {
         format!("needs at least {least} {SYMBOL}: {}", parts.join(", "))
     }
 
-    /// For programs, in planck.
+    /// The needs, for programs, in planck.
     pub fn json(&self) -> Value {
         let mut amounts = json!({ "least": self.least().to_string() });
         for (what, amount) in &self.parts {
@@ -130,7 +131,7 @@ pub struct Means {
     held: u128,
     /// What it is registered for.
     roles: Roles,
-    /// Whether something of it is on hold, and so needs fees to be had back.
+    /// Whether something of it is on hold, so that getting it back costs fees.
     holds: bool,
     prices: Prices,
 }
@@ -161,7 +162,7 @@ impl Means {
         }
     }
 
-    /// What the chain asks of it.
+    /// What the chain asks of the account.
     pub fn prices(&self) -> &Prices {
         &self.prices
     }
@@ -171,7 +172,7 @@ impl Means {
         self.held > 0
     }
 
-    /// What it should keep free, in planck. Nothing if it has nothing on hold: the chain sees to it that it can exist.
+    /// What it should keep free, in planck. Nothing if it has nothing on hold: the chain makes sure that it can exist.
     fn to_keep(self) -> u128 {
         match self.holds {
             true => self.prices.to_keep(self.roles),
@@ -244,7 +245,7 @@ mod tests {
         task_bond: 50 * UNIT,
     };
 
-    /// An account with this much free, and something at stake for these roles.
+    /// An account with this much free balance, and something at stake for these roles.
     fn means(free: u128, roles: Roles) -> Means {
         Means {
             free,
@@ -326,7 +327,7 @@ mod tests {
         assert_eq!(own.lack(), 2 * UNIT);
         let committed = |held| Means { held, ..own };
         assert_eq!(committed(2 * UNIT).lack(), 0);
-        // A pool on hold is none of the deposits.
+        // A pool on hold is not one of the deposits.
         let poor = Means {
             free: 0,
             ..committed(500 * UNIT)

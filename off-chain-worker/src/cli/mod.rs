@@ -68,24 +68,25 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// The arguments of this process. Help, and what is wrong with them, is printed in colours if those are wanted, and ends it.
+    /// The arguments of this process. Help, and errors in the arguments, are printed in colours if these are wanted, and end the
+    /// process.
     pub fn of_process() -> Self {
         let matches = Self::command().color(colours::of_help()).get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 
-    /// Whether the command trains: then it allocates and frees the same megabytes in every update.
+    /// Whether the command trains: if so, it allocates and frees the same megabytes in every update.
     pub fn trains(&self) -> bool {
         matches!(self.command, Command::Contribute(_) | Command::Lab(_))
     }
 
     /// What is logged if the environment does not say.
     pub fn log_levels(&self) -> &'static str {
-        // What drivers of graphics log while they are looked for is no error of ours.
+        // Log messages of graphics drivers while devices are looked for are not our errors.
         match self.command {
             // It prints its own progress; what its workers log is in files.
             Command::Demo(_) => "warn,wgpu_hal=off",
-            // It has the screen, and tells there what goes wrong.
+            // It uses the whole screen, and shows there what goes wrong.
             Command::Top(_) if self.globals.output == Format::Text => "off",
             _ => "warn,gotong=info,wgpu_hal=off",
         }
@@ -136,13 +137,13 @@ pub struct Globals {
     /// How to print data
     #[arg(long, global = true, value_enum, default_value = "text")]
     pub output: Format,
-    /// What [`Self::nodes`] gave.
+    /// The nodes that [`Self::nodes`] returned.
     #[arg(skip)]
     opened: OnceLock<Nodes>,
 }
 
 impl Globals {
-    /// The nodes to talk to: the same ones, and on the same chain, for all of the program.
+    /// The nodes to talk to: the same ones, and on the same chain, for the whole program.
     pub fn nodes(&self) -> &Nodes {
         self.opened.get_or_init(|| {
             let nodes = Nodes::new(self.node.clone(), self.genesis)
@@ -175,7 +176,7 @@ impl Globals {
         Ok(self.identity.keypair()?)
     }
 
-    /// The account written as `text`, else the signing one.
+    /// The account written as `text`, or else the signing one.
     pub fn account(&self, text: Option<&str>) -> anyhow::Result<Account> {
         match text {
             Some(text) => Ok(keys::account(text)?),
@@ -197,7 +198,7 @@ impl Globals {
         Ok(Folder::open(path)?)
     }
 
-    /// The folder of state, with the pools that are kept there or given.
+    /// The folder of state, with the pools that are stored there or given.
     pub fn dirs(&self) -> anyhow::Result<WorkerDirs> {
         Ok(WorkerDirs::open(self.folder()?, self.pool_file.clone())?)
     }
@@ -289,7 +290,7 @@ pub fn command_names() -> BTreeSet<String> {
     all
 }
 
-/// Runs one subcommand to its end. It is not async, so that what it awaits is compiled here, and not again in the program.
+/// Runs one subcommand to its end. It is not async, so that the futures it awaits are compiled here, and not again in the program.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     tokio::runtime::Runtime::new()?.block_on(run_command(cli))
 }

@@ -82,7 +82,8 @@ async fn recipe_of(task: &TaskView, globals: &Globals) -> Result<Option<Recipe>>
 }
 
 impl LoadedModel {
-    /// What makes its samples: the recipe in this file, else the task's, else that of the data set that the model is made for.
+    /// The recipe that makes its samples: the one in this file, or else the task's, or else that of the data set that the model is
+    /// made for.
     pub fn recipe(&self, file: Option<&Path>) -> Result<Recipe> {
         let recipe = match (file, &self.recipe) {
             (Some(path), _) => {

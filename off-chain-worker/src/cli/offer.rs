@@ -3,7 +3,7 @@
 use gotong_protocol::{bounds, view::OfferView};
 use serde_json::{json, Value};
 
-/// A number of products in a block, as a speed that `gotong attest --speed` takes.
+/// A number of products per block, as a speed that `gotong attest --speed` takes.
 fn speed(products: u64) -> f64 {
     products as f64 / bounds::COST_PER_BLOCK as f64
 }
@@ -30,7 +30,7 @@ pub fn describe(offer: Option<&OfferView>) -> String {
     )
 }
 
-/// For programs.
+/// The offer, for programs.
 pub fn json(offer: Option<&OfferView>) -> Value {
     offer.map_or(Value::Null, |offer| {
         let tasks: Vec<u32> = offer.tasks.iter().map(|task| task.0).collect();

@@ -33,7 +33,7 @@ impl Format {
         }
     }
 
-    /// Tells people what is happening; standard output has nothing but data if that is for programs.
+    /// Tells people what is happening; if standard output is for programs, it carries nothing but data.
     pub fn say(self, line: impl fmt::Display) {
         match self {
             Self::Text => print_line(line),
@@ -42,23 +42,23 @@ impl Format {
     }
 }
 
-/// Text that may be a stranger's, such as a name on the chain, for one line of a terminal: what could control the terminal, begin a
-/// line or turn the direction of writing around is escaped as in Rust, the rest stays as it is.
+/// Text that may come from a stranger, such as a name on the chain, for one line of a terminal: characters that could control the
+/// terminal, begin a new line or change the direction of writing are escaped as in Rust, and the rest stays as it is.
 pub fn printable(text: &str) -> Cow<'_, str> {
     escaped(text, is_unsafe, escape)
 }
 
-/// The same of lines, which may have tabs.
+/// The same for several lines, which may have tabs.
 fn printable_lines(text: &str) -> Cow<'_, str> {
     let is_unsafe = |c| is_unsafe(c) && !is_layout(c);
     escaped(text, is_unsafe, escape)
 }
 
-/// The same of JSON that was written already: programs read what it was. Outside of strings it has none of these characters.
+/// The same for JSON that was already written: programs read the original text. Outside of strings it has none of these characters.
 pub fn printable_json(json: &str) -> Cow<'_, str> {
     let is_unsafe = |c| is_unsafe(c) && !is_layout(c);
     escaped(json, is_unsafe, |c, safe| {
-        // Writing to memory does not fail, and all of them are below 2^16.
+        // Writing to memory does not fail, and all of these characters are below 2^16.
         let _ = write!(safe, "\\u{:04x}", u32::from(c));
     })
 }
@@ -86,8 +86,8 @@ fn escaped(
     Cow::Owned(safe)
 }
 
-/// Whether a terminal could take the character for a command, or show what is beside it elsewhere: controls, ends of lines, and
-/// marks, embeddings, overrides and isolates of the direction of writing.
+/// Whether a terminal could take the character for a command, or show its neighbours elsewhere: controls, ends of lines, and marks,
+/// embeddings, overrides and isolates of the direction of writing.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -115,7 +115,7 @@ pub fn print_line(line: impl fmt::Display) {
     }
 }
 
-/// A line for people on standard error, whether or not anybody reads it. An error may hold a stranger's text, too.
+/// A line for people on standard error, whether or not anybody reads it. An error may also contain a stranger's text.
 pub fn tell(line: impl fmt::Display) {
     let line = line.to_string();
     let _ = writeln!(io::stderr(), "{}", printable_lines(&line));
@@ -129,10 +129,10 @@ pub fn fixed_point(text: &str, decimals: usize) -> Option<u128> {
     fits.then(|| format!("{units}{rest:0<decimals$}").parse().ok())?
 }
 
-/// Reads what a file writes as a number, or as a text if it has more decimals than a float can hold.
+/// Reads a value that a file gives as a number, or as a text if it has more decimals than a float can hold.
 ///
 /// # Errors
-/// What is neither, or no `T`.
+/// A value that is neither, or not a `T`.
 pub fn decimal<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -252,7 +252,7 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
-/// An error and its causes on one line, each said once.
+/// An error and its causes on one line, each stated once.
 pub fn explain(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
@@ -263,12 +263,12 @@ pub fn explain(error: &anyhow::Error) -> String {
     text
 }
 
-/// Q16 bits summed over samples, as millibits a sample.
+/// Q16 bits summed over samples, as millibits per sample.
 pub fn millibits(units: i64, samples: u32) -> f64 {
     units as f64 * 1000.0 / 65536.0 / f64::from(samples.max(1))
 }
 
-/// The same in text, with a sign.
+/// The same as text, with a sign.
 pub fn signed_millibits(units: i64, samples: u32) -> String {
     format!("{:+.2}", millibits(units, samples))
 }
@@ -278,7 +278,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A colour, a title that a terminal takes, and a name that reads backwards.
+    /// A colour, a terminal title, and a name that reads backwards.
     const HOSTILE: &str = "\u{1b}[31ma\u{1b}]0;b\u{7}\u{9b}c\u{202e}d\u{2066}\u{7f}\r";
 
     fn is_safe(text: &str) -> bool {
@@ -291,7 +291,7 @@ mod tests {
         assert_eq!(printable(HOSTILE), expected);
         assert_eq!(printable_lines(HOSTILE), expected);
         assert!(is_safe(expected) && !is_safe(HOSTILE));
-        // No name begins a line of its own.
+        // No name begins a new line.
         assert_eq!(printable("a\nstate: paid\t"), "a\\nstate: paid\\t");
         assert_eq!(printable_lines("a\n\tb"), "a\n\tb");
         for harmless in ["clothes", "Ünïcode 花 שלום", "a\\b \"c\" 'd'"] {

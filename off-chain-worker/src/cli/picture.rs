@@ -1,4 +1,4 @@
-//! Curves of losses as a picture.
+//! A picture of loss curves.
 
 use anyhow::{anyhow, ensure, Context, Result};
 use gotong_data::write_whole;
@@ -10,30 +10,30 @@ const SIZE: (u32, u32) = (720, 400);
 /// Most numbers below the picture.
 const MOST_LABELS: usize = 31;
 
-/// A loss in bits on its way.
+/// The course of a loss, in bits.
 pub struct Curve {
-    /// What it is of; a picture of one curve needs no name.
+    /// The name of the curve; a picture with a single curve needs none.
     name: String,
-    /// How far it is, from 0 on, and the loss there.
+    /// The progress, from 0 on, and the loss there.
     points: Vec<(f64, f64)>,
 }
 
 impl Curve {
-    /// Of the losses before the first round and after each.
+    /// The curve of the losses before the first round and after each one.
     pub fn by_rounds(name: String, losses: &[f64]) -> Self {
         let points = losses.iter().enumerate();
         let points = points.map(|(round, loss)| (round as f64, *loss)).collect();
         Self { name, points }
     }
 
-    /// Of the losses after so many seconds.
+    /// The curve of losses, each with its time in seconds.
     pub fn by_seconds(name: String, points: Vec<(f64, f64)>) -> Self {
         Self { name, points }
     }
 }
 
-/// Draws losses in `unit` against `along`, rounds or seconds, as SVG, under a caption, to a file that is written as a whole or
-/// not at all.
+/// Draws losses in `unit` against `along`, rounds or seconds, as SVG, under a caption, to a file that is written completely or not
+/// at all.
 pub fn draw(path: &Path, caption: (&str, &str), along: &str, curves: &[Curve]) -> Result<()> {
     let failed = || format!("cannot draw {}", path.display());
     let drawn = drawn(caption, along, curves).with_context(failed)?;

@@ -1,4 +1,4 @@
-//! `gotong predict`: what a model says of rows of data, by the exact machine.
+//! `gotong predict`: what a model says about rows of data, evaluated exactly.
 
 mod predictor;
 mod sheet;
@@ -54,7 +54,7 @@ pub struct Predict {
     out: Option<PathBuf>,
 }
 
-/// The temperature at which always the likeliest token is taken.
+/// The temperature at which the likeliest token is always taken.
 const LIKELIEST: u32 = 0;
 
 pub async fn run(args: Predict, globals: &Globals) -> Result<()> {

@@ -1,5 +1,5 @@
-//! Progress on standard error, for what may last longer than two seconds. Nothing is shown where standard error is no terminal, nor
-//! with `--output json`. What is shown goes away when the bar is dropped, and has no colours.
+//! Progress on standard error, for work that may last longer than two seconds. Nothing is shown if standard error is not a
+//! terminal, or with `--output json`. The display disappears when the bar is dropped, and has no colours.
 
 use super::{output::Format, Globals};
 use crate::chain::{Call, ChainError, Client, Inclusion, Keypair, Receipt};
@@ -7,10 +7,10 @@ use gotong_data::Source;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{borrow::Cow, time::Duration};
 
-/// How often what cannot be counted shows that it is still under way.
+/// How often work that cannot be counted shows that it is still under way.
 const TICK: Duration = Duration::from_millis(200);
 
-/// A progress bar for `what`, with an estimate of the time that is left. `of` names what is counted, such as rows.
+/// A progress bar for `what`, with an estimate of the remaining time. `of` names what is counted, such as rows.
 pub fn bar(output: Format, what: impl Into<Cow<'static, str>>, all: u64, of: &str) -> ProgressBar {
     shown(
         output,
@@ -20,18 +20,19 @@ pub fn bar(output: Format, what: impl Into<Cow<'static, str>>, all: u64, of: &st
     .with_message(what)
 }
 
-/// The same for what can be counted while nobody knows how many there are.
+/// The same for items that can be counted while their total is unknown.
 fn counter(output: Format, what: impl Into<Cow<'static, str>>, of: &str) -> ProgressBar {
     let template = format!("{{spinner}} {{msg}} {{pos}} {of}, {{elapsed}}");
     shown(output, None, &template).with_message(what)
 }
 
-/// The same for what has no parts: how long it has lasted.
+/// The same for work without parts: it shows how long it has lasted.
 pub fn spinner(output: Format, what: impl Into<Cow<'static, str>>) -> ProgressBar {
     ticking(shown(output, None, "{spinner} {msg}, {elapsed}").with_message(what))
 }
 
-/// The bar, which shows that work is under way also while nothing is done. That takes a thread, which one that is hidden lacks.
+/// The bar, which shows that work is under way even while nothing is finished. That takes a thread, which a hidden bar does
+/// without.
 pub fn ticking(bar: ProgressBar) -> ProgressBar {
     if !bar.is_hidden() {
         bar.enable_steady_tick(TICK);
@@ -44,13 +45,13 @@ fn shown(output: Format, all: Option<u64>, template: &str) -> ProgressBar {
         Format::Text => ProgressDrawTarget::stderr(),
         Format::Json => ProgressDrawTarget::hidden(),
     };
-    // The templates are those above, and are read in the tests.
+    // The templates are the ones above, and the tests parse them.
     let style = ProgressStyle::with_template(template);
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::with_draw_target(all, target).with_style(style)
 }
 
-/// A bar for the rows of `source`, of as many as its files tell.
+/// A bar for the rows of `source`, with the total that its files state.
 pub fn rows(output: Format, what: &'static str, source: &Source) -> ProgressBar {
     match source.len_hint() {
         Some(rows) => bar(output, what, rows, "rows"),

@@ -1,4 +1,4 @@
-//! `gotong prove`: writes evidence of one step of a table, and checks it.
+//! `gotong prove`: writes evidence about one step of a table, and checks it.
 
 use super::{disputes, progress::spinner, replay::replay_report, scoring::ScoringArgs, Globals};
 use crate::{
@@ -132,10 +132,10 @@ async fn verdict(now: &Moment, id: DisputeId) -> anyhow::Result<Option<ClosedDis
     Ok(closed.into_iter().find(|closed| closed.id == id))
 }
 
-/// What the chain says of what evidence is about.
+/// What the chain says about the subject of the evidence.
 struct OnChain {
     facts: Option<RoundFacts>,
-    /// Who stands, or stood, for the table.
+    /// The accounts that attested the table, and whether they still stand for it.
     attesters: Vec<(Account, String)>,
     /// Whether the round settled on the table.
     is_settled: bool,
@@ -219,7 +219,7 @@ impl Report<'_> {
         StepName::of(&self.evidence.statement)
     }
 
-    /// What was found of the step.
+    /// What was found about the step.
     fn found(&self) -> String {
         let step = self.step().in_words();
         match &self.finding {

@@ -36,7 +36,7 @@ pub async fn run(args: PublishCredits, globals: &Globals) -> anyhow::Result<()> 
         Some(unpublished) => {
             let (replica, replay) = replayed_as_far(&client, &now, &view, globals).await?;
             match replay {
-                // What comes before is computed all the same.
+                // Rounds before that one are computed all the same.
                 Err(error @ ReplicaError::Differs { .. }) => tracing::error!("{error}"),
                 replay => replay?,
             }

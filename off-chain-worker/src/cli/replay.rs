@@ -1,4 +1,4 @@
-//! A task, rebuilt for a command that needs its weights or its tables. How far that has come is shown.
+//! A task, rebuilt for a command that needs its weights or its tables. Its progress is shown.
 
 use super::{
     output::Format,
@@ -13,7 +13,7 @@ use anyhow::Result;
 use gotong_protocol::{view::TaskView, RoundId};
 use indicatif::ProgressBar;
 
-/// A task, rebuilt from what is on disk and from the chain as far as `now`.
+/// A task, rebuilt from what is on disk and from the chain up to `now`.
 ///
 /// # Errors
 /// Those of [`Replica::open`] and [`Replica::advance`].
@@ -28,7 +28,7 @@ pub async fn replayed(
     Ok(replica)
 }
 
-/// The same; a round that the chain settled otherwise ends the replay, and what comes before is there.
+/// The same; a round that the chain settled differently ends the replay, and the rounds before it are available.
 ///
 /// # Errors
 /// Those of [`Replica::open`]; the second part of the answer has those of [`Replica::advance`].
@@ -52,8 +52,9 @@ pub async fn replayed_as_far(
     Ok((replica, replay))
 }
 
-/// What the claims of `account` in `task` need: a replica of it, as far as its weights are those of the chain, for what comes
-/// before can be claimed; none if the chain knows all that the account was credited, so that nothing has to be replayed.
+/// What the claims of `account` in `task` need: a replica of the task, as far as its weights agree with the chain, because rounds
+/// up to there can be claimed; none if the chain knows everything that the account was credited, so that nothing has to be
+/// replayed.
 ///
 /// # Errors
 /// The chain cannot be asked, or the task cannot be rebuilt.
@@ -75,7 +76,7 @@ pub async fn replica_of_claims(
     Ok(Some(replica))
 }
 
-/// What a replay of all rounds of a task before `end` reports each to: a bar, or the log where none is shown.
+/// Where a replay of all rounds of a task before `end` reports each round: a bar, or the log if no bar is shown.
 pub fn replay_report(output: Format, task: &TaskView, end: RoundId) -> impl FnMut(RoundId) {
     let bar = replay_bar(output, task, RoundId(0), end);
     move |round| match bar.is_hidden() {

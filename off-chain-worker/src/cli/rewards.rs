@@ -34,7 +34,7 @@ pub struct Rewards {
 /// What an account has in one task.
 struct TaskRewards {
     task: TaskView,
-    /// Of a contributor.
+    /// Its ledger as a contributor.
     ledger: Option<LedgerView>,
     /// What the chain says is left to claim.
     claimable: Option<ClaimableView>,
@@ -46,7 +46,7 @@ struct TaskRewards {
 /// What a round meant for an account.
 struct Reward {
     view: RewardView,
-    /// What came of its claim, or would.
+    /// The result of its claim, or what it would be.
     claimed: Option<Claimed>,
 }
 
@@ -61,7 +61,7 @@ impl Reward {
         }
     }
 
-    /// In planck; what is still to be claimed is not paid yet.
+    /// What was paid, in planck; what is still to be claimed is not paid yet.
     fn paid(&self) -> u128 {
         match self.view.state {
             RewardState::Paid(fee) => fee,
@@ -70,7 +70,7 @@ impl Reward {
         }
     }
 
-    /// In planck.
+    /// What can be claimed, in planck.
     fn claimable(&self) -> u128 {
         match self.view.state {
             RewardState::Claimable { .. } => self.claimed.map_or(0, |claimed| claimed.paid),
@@ -158,7 +158,7 @@ impl TaskRewards {
     }
 }
 
-/// What lines that go on are indented by.
+/// The indentation of continued lines.
 const INDENT: &str = "        ";
 
 fn ledger_json(view: &LedgerView) -> Value {
@@ -211,7 +211,7 @@ async fn rewards_of(
         };
         let is_claimable = |view: &RewardView| matches!(view.state, RewardState::Claimable { .. });
         let (due, stuck) = if views.iter().any(is_claimable) {
-            // What fails in one task hides no other.
+            // A failure in one task does not hide the others.
             match due_in(client, now, globals, account, &task).await {
                 Ok(due) => (due.claimed, due.stuck.map(|stuck| stuck.to_string())),
                 Err(error) => (Vec::new(), Some(explain(&error))),

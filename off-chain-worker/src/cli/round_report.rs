@@ -8,16 +8,16 @@ use gotong_scoring::{
 };
 use serde_json::{json, Value as Json};
 
-/// What a share table says of a round.
+/// What a share table says about a round.
 pub struct RoundReport<'a> {
     table: &'a ShareTable,
     summary: TableSummary,
     claim: ShareClaim,
-    /// Samples of either half.
+    /// Number of samples in either half.
     samples: u32,
 }
 
-/// What became of a delta.
+/// What happened to a delta.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It was merged, and is credited this.
@@ -35,7 +35,7 @@ pub enum Fate {
 
 /// One delta of a round.
 pub struct EntrantReport {
-    /// What became of it.
+    /// What happened to it.
     pub fate: Fate,
     /// Its value in the last company that it was in, on half A.
     pub value: Value,
@@ -44,7 +44,7 @@ pub struct EntrantReport {
 }
 
 impl<'a> RoundReport<'a> {
-    /// Of a round of so many samples that started from weights with this root.
+    /// A report about a round with `samples` samples that started from weights with this root.
     pub fn new(table: &'a ShareTable, base_root: &Hash, samples: u32) -> Self {
         let summary = table.summary();
         Self {
@@ -84,7 +84,7 @@ impl<'a> RoundReport<'a> {
         })
     }
 
-    /// The companies that were tried, a line each.
+    /// The companies that were tried, one per line.
     pub fn passes(&self) -> Vec<String> {
         let candidate = self.summary.candidate().map(usize::from);
         let line = |(number, pass): (usize, &gotong_scoring::share::table::PassSummary)| {
@@ -142,7 +142,7 @@ impl<'a> RoundReport<'a> {
         })
     }
 
-    /// What became of a delta, and why.
+    /// What happened to a delta, and why.
     pub fn explain(&self, of: &EntrantReport) -> String {
         let value = self.measured(of.value.sum, of.value.variance);
         match of.fate {
@@ -166,7 +166,7 @@ impl<'a> RoundReport<'a> {
         }
     }
 
-    /// For programs; `accounts` are those of the deltas, in order.
+    /// The report, for programs; `accounts` are those of the deltas, in order.
     pub fn json(&self, accounts: &[String]) -> Json {
         let entrants = self.entrants();
         let entrants = entrants.iter().zip(accounts).map(|(of, account)| {
@@ -208,7 +208,7 @@ impl<'a> RoundReport<'a> {
         })
     }
 
-    /// A sum over the samples of a half and its standard error, in millibits a sample.
+    /// A sum over the samples of a half and its standard error, in millibits per sample.
     fn measured(&self, units: i64, variance: u128) -> String {
         let value = millibits(units, self.samples);
         let error = (variance as f64).sqrt() * 1000.0 / 65536.0 / f64::from(self.samples.max(1));

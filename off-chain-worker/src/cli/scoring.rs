@@ -1,4 +1,4 @@
-//! The options of whoever computes rounds.
+//! The options of commands that compute rounds.
 
 use crate::{
     run::{DeviceMark, ScorerOptions},
@@ -19,14 +19,14 @@ pub struct ScoringArgs {
     /// Stand for a table that is wrong in this: for drills
     #[arg(long, value_enum, hide = true, value_name = "KIND")]
     lie: Option<LieKind>,
-    /// After so many calls the device flips a word in each answer: for drills
+    /// After this many calls the device flips a word in each answer: for drills
     #[arg(long, hide = true, value_name = "CALLS", requires = "device")]
     flip_after: Option<usize>,
 }
 
 impl ScoringArgs {
-    /// Tests the backend first, and refuses one that fails. A device that was found wrong is marked in `folder`, and not used while
-    /// its mark is there.
+    /// Tests the backend first, and refuses one that fails. A device that was found wrong is marked in `folder`, and is not used
+    /// while the mark is there.
     pub async fn options(&self, folder: Folder) -> anyhow::Result<ScorerOptions> {
         let (device, flip_after) = (self.device, self.flip_after);
         let opened = tokio::task::spawn_blocking(move || backend(device, flip_after, &folder));
@@ -41,7 +41,7 @@ impl ScoringArgs {
     }
 }
 
-/// What evaluates: the device that was chosen, once it was tested, unless it is marked.
+/// The backend: the chosen device, once it has passed its test, unless it is marked.
 fn backend(
     device: Option<DeviceChoice>,
     flip_after: Option<usize>,

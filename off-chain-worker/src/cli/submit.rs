@@ -44,7 +44,7 @@ pub async fn run(args: Submit, globals: &Globals) -> anyhow::Result<()> {
     let view = now.existing_task(task).await?;
     let signer = globals.signer()?;
     let means = Means::of(&signer.public_key().0, &now).await?;
-    // Who has committed already loses its deposit if it does not go on.
+    // An account that has already committed loses its deposit if it does not continue.
     if !means.has_deposits() {
         args.force.check(&means, 0)?;
     }

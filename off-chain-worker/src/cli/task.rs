@@ -117,7 +117,7 @@ pub async fn run(args: Task, globals: &Globals) -> anyhow::Result<()> {
     }
 }
 
-/// Sends the call, and prints where the task stands after it.
+/// Sends the call, and prints the state of the task after it.
 async fn change(task: u32, call: &Call, globals: &Globals) -> anyhow::Result<()> {
     let signer = globals.signer()?;
     let client = globals.client().await?;

@@ -1,4 +1,5 @@
-//! What holds for every command: an example, JSON where data are printed, options that exclude each other.
+//! What holds for every command: it has an example, it can print data as JSON, and its options exclude each other where they
+//! should.
 
 mod pages;
 
@@ -57,7 +58,7 @@ const PRINT_DATA: [(&str, &[&str]); 25] = [
     ("verify", &["verify"]),
     ("weights", &["weights"]),
 ];
-/// Commands that print none, or the same in any case, and why.
+/// Commands that print no data, or the same in any format, and why.
 const PRINT_NO_DATA: [(&str, &str); 7] = [
     ("sponsor", "a daemon: it logs"),
     ("contribute", "a daemon: it logs"),

@@ -2,7 +2,7 @@
 
 use super::output::Amount;
 
-/// What calls may cost that a deadline waits for.
+/// What calls with a deadline may cost.
 #[derive(Debug, clap::Args)]
 pub struct Tipping {
     /// The highest tip, in GTG, for a call that blocks pass over. Tips start at 0.01 and double each time
@@ -11,7 +11,7 @@ pub struct Tipping {
 }
 
 impl Tipping {
-    /// In planck.
+    /// The highest tip, in planck.
     pub fn max_tip(&self) -> u128 {
         self.max_tip.0
     }

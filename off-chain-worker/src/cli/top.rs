@@ -2,9 +2,9 @@
 //!
 //! | part | what it does |
 //! | --- | --- |
-//! | `snapshot` | asks the chain for all that is shown |
+//! | `snapshot` | asks the chain for everything that is shown |
 //! | `follow` | takes a snapshot of every new block, from one node after another |
-//! | `view` | what is selected, and what keys change of it |
+//! | `view` | what is selected, and how keys change that |
 //! | `screen` | draws a view; nothing else does |
 
 mod follow;
@@ -60,7 +60,7 @@ pub async fn run(args: Top, globals: &Globals) -> Result<()> {
         io::stdout().is_terminal(),
         "a live view needs a terminal; `gotong top --output json` prints once what it would show"
     );
-    // A node that cannot be reached is told before the screen is taken, with what to do.
+    // If no node can be reached, the error and what to do are shown before the screen is taken over.
     globals.client().await?;
     let stop = Stop::on_signals()?;
     let (opened, wanted) = watch::channel(None);
@@ -72,7 +72,7 @@ pub async fn run(args: Top, globals: &Globals) -> Result<()> {
     }
 }
 
-/// Shows what comes until the user has enough.
+/// Shows what comes until the user quits.
 async fn show(
     terminal: &mut DefaultTerminal,
     mut news: UnboundedReceiver<News>,
@@ -105,7 +105,7 @@ async fn show(
     }
 }
 
-/// What is pressed, and when the terminal changes its size. Reading waits, so a thread of its own does it; it ends with the
+/// Keys that are pressed, and changes of the terminal's size. Reading blocks, so it has a thread of its own, which ends with the
 /// program.
 fn keys() -> UnboundedReceiver<io::Result<Event>> {
     let (tell, told) = unbounded_channel();
@@ -119,7 +119,7 @@ fn keys() -> UnboundedReceiver<io::Result<Event>> {
     told
 }
 
-/// The terminal, taken over: what stood there comes back when this is dropped, and when the program panics.
+/// The terminal, taken over: its former content comes back when this is dropped, and when the program panics.
 struct Screen(DefaultTerminal);
 
 impl Screen {
@@ -127,7 +127,7 @@ impl Screen {
         match ratatui::try_init() {
             Ok(terminal) => Ok(Self(terminal)),
             Err(error) => {
-                // Half of it may be done.
+                // Half of it may be set up already.
                 ratatui::restore();
                 Err(error).context("cannot set up the terminal")
             }
@@ -137,7 +137,7 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // A panic has given it back already, and may have told why by now.
+        // A panic has already given it back, and may have printed its reason by now.
         if !thread::panicking() {
             ratatui::restore();
         }

@@ -30,7 +30,7 @@ pub struct KeptArg {
 }
 
 impl KeptArg {
-    /// What is asked for, or what suits the graph.
+    /// The number that was asked for, or the one that suits the graph.
     pub fn permille(&self, graph: &Graph) -> u32 {
         self.keep_permille
             .unwrap_or_else(|| usual_keep_permille(graph))
@@ -48,7 +48,7 @@ impl TrainingArgs {
         self.kept.permille(graph)
     }
 
-    /// What is asked for; the rest is what suits the architecture.
+    /// The options that were given; the rest suits the architecture.
     pub fn options(&self) -> TrainingOptions {
         TrainingOptions {
             steps: self.steps,
@@ -58,7 +58,7 @@ impl TrainingArgs {
     }
 }
 
-/// A number from 1 on.
+/// A number that is at least 1.
 pub fn at_least_one(text: &str) -> Result<usize, String> {
     let number: Option<usize> = text.parse().ok().filter(|number| *number > 0);
     number.ok_or_else(|| format!("`{text}` is not a whole number of at least 1"))

@@ -1,4 +1,4 @@
-//! `gotong verify`: computes a round again from the chain, and compares.
+//! `gotong verify`: recomputes a round from the chain, and compares.
 
 use super::{
     output::{signed_millibits, table, Format},
@@ -38,15 +38,15 @@ pub struct Verify {
     scoring: ScoringArgs,
 }
 
-/// What was found of a round that could be computed.
+/// What was found out about a round that could be computed.
 struct Found {
     round: RoundView,
     table: TableSummary,
     /// What the table claims.
     claim: ShareClaim,
-    /// Samples of the round.
+    /// How many samples the round has.
     samples: u32,
-    /// What the chain settled on otherwise.
+    /// Where what the chain settled on differs, if it does.
     settled: Option<Difference>,
     seats: Vec<(SeatView, Option<Difference>)>,
 }
@@ -128,7 +128,8 @@ fn compare(round: RoundView, table: TableSummary, samples: u32) -> Found {
 }
 
 impl Found {
-    /// What is wrong: with what was settled, else with the table of somebody who counts.
+    /// What is wrong: how the settled claim differs or, if it does not, how the table of an
+    /// attester that counts does.
     fn difference(&self) -> Option<&Difference> {
         if self.round.claim.is_some() {
             return self.settled.as_ref();
@@ -231,7 +232,7 @@ mod tests {
     };
     use gotong_protocol::{Outcome, Phase};
 
-    /// A table whose gain on half B has a standard error of so much more than the lab's.
+    /// A table whose gain on half B has a standard error that is higher than the lab's by `more`.
     fn table(more: u64) -> TableSummary {
         let mut table = Lab::small().summary();
         let pay = table.merge.as_mut().and_then(|merge| merge.pay.as_mut());

@@ -41,7 +41,7 @@ enum Format {
 }
 
 impl Format {
-    /// What the name of a file says.
+    /// The format that a file's name implies.
     fn of(path: &Path) -> Self {
         match path.extension() {
             Some(extension) if extension.eq_ignore_ascii_case("onnx") => Self::Onnx,
@@ -96,7 +96,7 @@ pub async fn replay(task: TaskId, globals: &Globals) -> anyhow::Result<(TaskView
     Ok((view, replica))
 }
 
-/// Weights of `graph` from a file that a trainer wrote. Tells on standard error what of the file they do not hold.
+/// Reads the weights of `graph` from a file that a trainer wrote. Reports on standard error what in the file they do not take over.
 pub fn read(path: &Path, graph: &Graph) -> anyhow::Result<Vec<i16>> {
     let file = WeightsFile::read(path, graph)?;
     file.notes().into_iter().for_each(tell);
@@ -106,7 +106,7 @@ pub fn read(path: &Path, graph: &Graph) -> anyhow::Result<Vec<i16>> {
 /// A file that a trainer wrote.
 pub struct WeightsFile<'a> {
     path: &'a Path,
-    /// What was read of it.
+    /// What was read from it.
     pub weights: Read,
 }
 
@@ -118,7 +118,7 @@ impl<'a> WeightsFile<'a> {
         Ok(Self { path, weights })
     }
 
-    /// What of the file the weights do not hold, and what has another name there; nothing if all of it is theirs.
+    /// What in the file the weights do not take over, and what has another name there. Empty if they take over all of it.
     pub fn notes(&self) -> Vec<String> {
         let path = self.path.display();
         let clamped = self.weights.clamped.iter();
@@ -132,7 +132,7 @@ impl<'a> WeightsFile<'a> {
         clamped.chain(ignored).chain(renamed).collect()
     }
 
-    /// The same in JSON.
+    /// The same notes as JSON.
     pub fn json(&self) -> Value {
         let clamped = self.weights.clamped.iter().map(|tensor| {
             json!({

@@ -7,20 +7,20 @@ pub use version_5::AttesterVersion5;
 use codec::{Decode, Encode};
 use gotong_protocol::{attestation_commitment, Hash, Phase, RoundId, TableSummary, TaskId};
 
-/// One account's seat in the rounds of one task: evaluates, commits, reveals and answers its audits,
-/// once a round. A round may draw it at any time that it draws seats anew.
+/// One account's seat in the rounds of one task: it evaluates, commits, reveals and answers its audits, once a round. A round may
+/// draw it whenever it draws seats anew.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Attester {
     task: TaskId,
     account: [u8; 32],
-    /// The last ones that were evaluated: of every round, one for every fork that gave it other inputs. Whichever fork the
-    /// chain goes on with, what was committed there can be shown.
+    /// The evaluations of the last rounds, one for each fork that gave a round other inputs. So whichever fork the chain continues
+    /// on, what was committed there can be shown.
     works: Vec<Evaluated>,
-    /// The last block that took a commitment to one of `works`, as far as known.
+    /// The last block that took a commitment to one of `works`, as far as is known.
     committed_at: Option<u32>,
 }
 
-/// Evaluated rounds that are kept: a fork may take some of them back.
+/// How many evaluated rounds are kept, because a fork may undo some of them.
 const KEPT: usize = 8;
 
 /// A round that was evaluated.
@@ -36,9 +36,9 @@ pub struct Evaluated {
     pub table: TableSummary,
     /// Root over the account's own work.
     pub work_root: Hash,
-    /// Hides the table until it is revealed. Whoever evaluates the same inputs again has to find the same one.
+    /// Hides the table until it is revealed. Evaluating the same inputs again has to give the same salt.
     pub salt: Hash,
-    /// Whether a device had a part in it. Once that was found wrong, it counts no more.
+    /// Whether a device had a part in it. If that device is later found wrong, it no longer counts.
     pub by_device: bool,
     /// Whether a commitment to it was sent. The chain may have taken it, and then nothing but this table can be revealed.
     pub is_sent: bool,
@@ -57,24 +57,24 @@ pub struct AttesterSnapshot {
     pub inputs: Hash,
     /// The account's own seat. There are none before the first draw, and a later one may add it.
     pub seat: Option<Seat>,
-    /// Whether the audits of the challenge are drawn, so that they can be answered.
+    /// Whether the audits of the challenge have been drawn, so that they can be answered.
     pub are_audits_drawn: bool,
-    /// Whether what a device had a part in counts.
+    /// Whether results that a device had a part in count.
     pub is_device_trusted: bool,
 }
 
-/// How far the chain knows the account's attestation.
+/// How much of the account's attestation the chain knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seat {
     /// Drawn, and nothing committed yet.
     Drawn,
     /// Committed to a table.
     Committed,
-    /// Stands for a table, and has audits to answer.
+    /// The table is revealed, and there are audits to answer.
     Revealed,
-    /// Stands for a table, and has answered its audits.
+    /// The table is revealed, and its audits are answered.
     Audited,
-    /// Has lost the seat: there is nothing more to do in the round.
+    /// The seat is lost, and there is nothing more to do in the round.
     Out,
 }
 
@@ -92,7 +92,7 @@ pub enum AttesterCommand {
         round: RoundId,
         /// Binds the account to its table and its work.
         commitment: Hash,
-        /// Digest of what the table is about: on a fork that gives the round other inputs the chain does not take it.
+        /// Digest of what the table was computed from. On a fork that gives the round other inputs, the chain refuses it.
         inputs: Hash,
     },
     /// Send the table that was committed.
@@ -103,7 +103,7 @@ pub enum AttesterCommand {
         table: Box<TableSummary>,
         /// Root over the account's own work.
         work_root: Hash,
-        /// What hid the table.
+        /// The salt that hid the table.
         salt: Hash,
     },
     /// Show the work that the chain's audits ask for.
@@ -124,9 +124,9 @@ impl Attester {
         }
     }
 
-    /// What to do now, by what the chain says; nothing means to wait.
+    /// What to do now, given what the chain says. `None` means to wait.
     pub fn on_block(&self, now: &AttesterSnapshot) -> Option<AttesterCommand> {
-        // What another fork made of the round would be a wrong table in this one.
+        // A table that another fork's inputs led to would be wrong here.
         let fits = |work: &&Evaluated| {
             let counts = !work.by_device || now.is_device_trusted;
             work.round == now.round && work.inputs == now.inputs && counts
@@ -141,7 +141,8 @@ impl Attester {
                     commitment: self.commitment(work),
                     inputs: work.inputs,
                 }),
-                // Also if a later round was evaluated already: a fork took it back, and the seat in this one has its duty.
+                // This holds even if a later round was evaluated already: a fork has undone that, and the seat in this round has
+                // its duty.
                 None => Some(AttesterCommand::Evaluate { round: now.round }),
             },
             (Phase::AttestReveal, Seat::Committed) => match work {
@@ -151,14 +152,15 @@ impl Attester {
                     work_root: work.work_root,
                     salt: work.salt,
                 }),
-                // The disk with it is lost. The chain takes nothing but what was committed, so that nothing wrong is revealed.
+                // The work was lost together with the disk. The chain accepts only what was committed, so nothing wrong can be
+                // revealed.
                 None if self.table(&now.inputs).is_none() => {
                     Some(AttesterCommand::Evaluate { round: now.round })
                 }
-                // What a device computed that was found wrong: to be silent costs less.
+                // A device that was found wrong computed it: staying silent costs less.
                 None => None,
             },
-            // Needs no memory: the work is computed again where it is lost.
+            // This needs no memory: if the work is lost, it is computed again.
             (Phase::Challenge, Seat::Revealed) if now.are_audits_drawn => {
                 Some(AttesterCommand::AnswerAudits { round: now.round })
             }
@@ -166,7 +168,7 @@ impl Attester {
         }
     }
 
-    /// The table that was computed from what has this digest.
+    /// The table that was computed from the inputs with this digest.
     pub fn table(&self, inputs: &Hash) -> Option<&TableSummary> {
         let mut works = self.works.iter();
         let found = works.find(|work| work.inputs == *inputs)?;
@@ -184,8 +186,8 @@ impl Attester {
         )
     }
 
-    /// An evaluation has ended, for which the last block asked. One that may be committed already is never replaced; what counts
-    /// no more is.
+    /// Takes in an evaluation that has ended, which the last block asked for. It never replaces one that may be committed already,
+    /// but it does replace one that no longer counts.
     pub fn on_evaluated(&mut self, work: Evaluated) {
         let is_same =
             |known: &&mut Evaluated| (known.round, known.inputs) == (work.round, work.inputs);
@@ -193,7 +195,7 @@ impl Attester {
             None => {
                 self.works.push(work);
                 if self.works.len() > KEPT {
-                    // The oldest, but none that may have to be revealed as long as there is another.
+                    // Removes the oldest, but none that may have to be revealed, as long as there is another.
                     let mut old = self.works.iter().take(KEPT);
                     let unsent = old.position(|work| !work.is_sent);
                     self.works.remove(unsent.unwrap_or(0));
@@ -204,8 +206,8 @@ impl Attester {
         }
     }
 
-    /// The processor has computed `table` from what has this digest. If a device had computed the same, that counts from now on,
-    /// whatever becomes of the device.
+    /// The processor has computed `table` from the inputs with this digest. If a device had computed the same, that result counts
+    /// from now on, whatever becomes of the device.
     pub fn on_confirmed(&mut self, inputs: &Hash, table: &TableSummary) {
         for work in &mut self.works {
             if work.inputs == *inputs && work.table == *table {
@@ -214,21 +216,22 @@ impl Attester {
         }
     }
 
-    /// What has this digest was computed for a task or a round that a node made up: it is neither committed nor revealed. What was
-    /// sent already was proved then, and a node that makes up that it was not cannot keep it from its reveal.
+    /// The inputs with this digest belonged to a task or a round that a node made up, so what was computed from them is neither
+    /// committed nor revealed. What was already sent had been proved by then, and a node that now denies it cannot prevent its
+    /// reveal.
     pub fn on_disproved(&mut self, inputs: &Hash) {
         self.works
             .retain(|work| work.is_sent || work.inputs != *inputs);
     }
 
-    /// This process has computed `table` from what has this digest. Another one, of an earlier run or of another node, was computed
-    /// for a task that a node made up: it is forgotten, unless it was sent.
+    /// This process has computed `table` from the inputs with this digest. If another table for them exists, from an earlier run or
+    /// another node, it was computed for a task that a node made up. It is forgotten, unless it was sent.
     pub fn on_computed(&mut self, inputs: &Hash, table: &TableSummary) {
         self.works
             .retain(|work| work.is_sent || work.inputs != *inputs || work.table == *table);
     }
 
-    /// A commitment to what has this digest is about to be sent.
+    /// A commitment to the result for the inputs with this digest is about to be sent.
     pub fn on_sent(&mut self, inputs: &Hash) {
         for work in &mut self.works {
             work.is_sent |= work.inputs == *inputs;
@@ -240,8 +243,8 @@ impl Attester {
         self.committed_at = self.committed_at.max(Some(block));
     }
 
-    /// Another node is asked from now on. The one before may have made up the block that took a commitment; what it is too late or
-    /// too early for, the chain refuses.
+    /// From now on another node is asked. The previous one may have made up the block that took a commitment. The chain refuses
+    /// whatever comes too early or too late.
     pub fn on_other_node(&mut self) {
         self.committed_at = None;
     }

@@ -7,33 +7,33 @@ pub use version_5::ContributorVersion5;
 use codec::{Decode, Encode};
 use gotong_protocol::{submission_commitment, Delta, Hash, Phase, RoundId, TaskId};
 
-/// One account's part in one task: trains, commits, reveals and claims, once a round.
+/// One account's part in one task: it trains, commits, reveals and claims, once a round.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Contributor {
     task: TaskId,
     account: [u8; 32],
-    /// The last ones, in the order in which they were made: one for a round. A fork may take rounds back, and whatever was
+    /// The last deltas, in the order in which they were made, one for each round. A fork may undo rounds, and then whatever was
     /// committed there has to be shown again.
     deltas: Vec<OwnDelta>,
-    /// The last round whose delta was revealed: what that delta left out is still to be sent.
+    /// The last round whose delta was revealed. What that delta left out is still to be sent.
     residual_of: Option<RoundId>,
 }
 
-/// Deltas that are kept, up to 192 KiB each. Few forks take back as many rounds.
+/// How many deltas are kept, each of up to 192 KiB. Few forks undo as many rounds.
 const KEPT: usize = 4;
 
 /// A delta that was made here.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 struct OwnDelta {
     prepared: PreparedDelta,
-    /// The last block that took the commitment to it, as far as known.
+    /// The last block that took the commitment to it, as far as is known.
     committed_at: Option<u32>,
 }
 
 /// A delta ready to be committed.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct PreparedDelta {
-    /// Round that it is for.
+    /// The round that it is for.
     pub round: RoundId,
     /// Root of the weights that it changes.
     pub base_root: Hash,
@@ -52,22 +52,22 @@ pub struct ContributorSnapshot {
     pub round: RoundId,
     /// The phase of that round.
     pub phase: Phase,
-    /// Whether the round takes deltas that are revealed now: not in all of its phase Reveal.
+    /// Whether the round accepts deltas that are revealed now, which it does only in part of its Reveal phase.
     pub takes_deltas: bool,
     /// Root of the weights that the round starts from.
     pub base_root: Hash,
     /// The account's own submission.
     pub submission: Option<Submission>,
-    /// The first round that the account has not claimed, under way or over.
+    /// The first round that the account has not claimed, whether under way or over.
     pub unclaimed: Option<RoundId>,
 }
 
-/// How far the chain knows the account's submission of a round.
+/// How much of the account's submission to a round the chain knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Submission {
     /// A commitment is on the chain.
     Committed,
-    /// The delta is, too.
+    /// The delta is on the chain, too.
     Revealed,
 }
 
@@ -94,10 +94,10 @@ pub enum ContributorCommand {
         round: RoundId,
         /// The encoded delta.
         delta: Vec<u8>,
-        /// What hid the delta.
+        /// The salt that hid the delta.
         salt: Hash,
     },
-    /// Claim all rounds from this one on that are over.
+    /// Claim every round that is over, from this one on.
     Claim {
         /// The first round that is not claimed yet.
         from: RoundId,
@@ -120,7 +120,7 @@ impl Contributor {
         self.residual_of
     }
 
-    /// Whether the delta that was made here is revealed.
+    /// Whether the delta that was made here has been revealed.
     pub fn has_revealed(&self, now: &ContributorSnapshot) -> bool {
         now.submission == Some(Submission::Revealed) && self.own(now.round).is_some()
     }
@@ -131,9 +131,10 @@ impl Contributor {
         now.submission == Some(Submission::Committed) && now.phase >= Phase::Reveal && !takes_deltas
     }
 
-    /// Takes in what the chain says, and answers what to do, in order; nothing means to wait.
+    /// Takes in what the chain says, and returns what to do, in order. If that is empty, there is nothing to do but wait.
     pub fn on_block(&mut self, now: &ContributorSnapshot) -> Vec<ContributorCommand> {
-        // From before a commitment for a later round, the snapshot is old. After it, a fork has taken that round back.
+        // If the snapshot is from before a commitment for a later round, it is old. If it is from after that, a fork has undone
+        // that round.
         let is_later = |own: &OwnDelta| {
             own.prepared.round > now.round && own.committed_at.is_some_and(|at| now.block <= at)
         };
@@ -144,7 +145,7 @@ impl Contributor {
             self.residual_of = Some(now.round);
         }
         let mut commands: Vec<_> = self.move_in_round(now).into_iter().collect();
-        // What was claimed the chain knows: so nothing is left out, whatever was lost or refused before.
+        // The chain knows what was claimed. So nothing is left out, whatever was lost or refused before.
         let is_over = |round: &RoundId| *round < now.round || now.phase == Phase::Ended;
         let unclaimed = now.unclaimed.filter(is_over);
         commands.extend(unclaimed.map(|from| ContributorCommand::Claim { from }));
@@ -156,7 +157,7 @@ impl Contributor {
         let own = self.own(now.round);
         match (now.phase, now.submission, own) {
             (Phase::Commit, None, Some(own)) if own.prepared.base_root == now.base_root => {
-                // The snapshot may be older than our commitment.
+                // The snapshot may be older than this contributor's commitment.
                 let is_news = own.committed_at.is_none_or(|at| now.block > at);
                 is_news.then(|| ContributorCommand::Commit {
                     round: now.round,
@@ -167,7 +168,7 @@ impl Contributor {
                 round: now.round,
                 base_root: now.base_root,
             }),
-            // Too late, it would be shown to everybody, and not be scored.
+            // If it came too late, everybody could read the delta, and it would not be scored.
             (Phase::Reveal, Some(Submission::Committed), Some(own)) if now.takes_deltas => {
                 Some(ContributorCommand::Reveal {
                     round: now.round,
@@ -190,8 +191,8 @@ impl Contributor {
         )
     }
 
-    /// A training run has ended; tells whether its delta is taken. One that may be committed already is not replaced, unless a
-    /// fork gave the round other weights and so took the commitment back.
+    /// Takes in a training run that has ended; returns whether its delta is accepted. A delta that may be committed already is not
+    /// replaced, unless a fork gave the round other weights and so undid the commitment.
     pub fn on_trained(&mut self, prepared: PreparedDelta) -> bool {
         let old = self.own(prepared.round);
         if old.is_some_and(|old| old.prepared.base_root == prepared.base_root) {

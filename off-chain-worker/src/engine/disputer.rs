@@ -8,28 +8,28 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Root of a share table.
 type Root = gotong_protocol::Hash;
 
-/// One account's disputes in the rounds of one task: stands for its own table, and doubts those of
-/// others that differ from what it computed itself.
+/// One account's disputes in the rounds of one task: it defends its own table, and doubts those of others that differ from what it
+/// computed itself.
 ///
-/// It remembers only what a snapshot that is older than its own transactions would hide, and which
-/// disputes it lost: all else is on the chain.
+/// It remembers only which disputes it lost, and what a snapshot older than its own transactions would hide. Everything else is on
+/// the chain.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Disputer {
     account: [u8; 32],
-    /// All below is of this round.
+    /// The round that everything below is about.
     round: RoundId,
-    /// Its last move in every dispute: how many had been made before, and the block that took it.
+    /// Its last move in each dispute: how many moves had been made before it, and the block that took it.
     moved: BTreeMap<DisputeId, (u32, u32)>,
-    /// Whom it accused.
+    /// The accounts that it accused.
     accused: BTreeMap<[u8; 32], Accused>,
 }
 
 /// An account that was accused.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 struct Accused {
-    /// Every dispute that was seen on the chain.
+    /// All of its disputes with the account that were seen on the chain.
     disputes: BTreeSet<DisputeId>,
-    /// The last block that is known to have one, or to have taken an accusation.
+    /// The last block that is known to have such a dispute, or to have taken an accusation.
     block: u32,
 }
 
@@ -40,11 +40,11 @@ pub struct DisputerSnapshot {
     pub block: u32,
     /// The task's last round.
     pub round: RoundId,
-    /// Root of the table that the account computed itself, once it did.
+    /// Root of the table that the account computed itself, if it has.
     pub own_table: Option<Root>,
-    /// The tables that can be doubted now: who stands for them, and their roots.
+    /// The tables that can be doubted now: the accounts that defend them, and their roots.
     pub tables: Vec<([u8; 32], Root)>,
-    /// The disputes about the round that are open.
+    /// The open disputes about the round.
     pub disputes: Vec<OpenDispute>,
 }
 
@@ -61,14 +61,14 @@ pub struct OpenDispute {
     pub turn: Turn,
     /// Moves made so far.
     pub moves: u32,
-    /// Block by which the next one is due.
+    /// The block by which the next move is due.
     pub deadline: u32,
 }
 
 /// What a disputer wants done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DisputerCommand {
-    /// Compute the round: nothing can be told of it before.
+    /// Compute the round, because nothing can be said about it before that.
     Compute,
     /// As the accused, show what is asked for.
     Answer {
@@ -91,8 +91,8 @@ pub enum DisputerCommand {
     },
 }
 
-/// How often the same account is accused in a round. Whoever loses twice computes differently from the
-/// chain, or is not there to play.
+/// How often the same account is accused in a round. A challenger that loses twice computes differently from the chain, or is not
+/// there to play.
 const ATTEMPTS: usize = 2;
 
 impl Disputer {
@@ -106,10 +106,11 @@ impl Disputer {
         }
     }
 
-    /// Takes in what the chain says, and answers what to do, the most urgent first; nothing means to
+    /// Takes in what the chain says, and returns what to do, the most urgent first. If that is empty, there is nothing to do but
     /// wait.
     pub fn on_block(&mut self, now: &DisputerSnapshot) -> Vec<DisputerCommand> {
-        // From before its last transaction, a snapshot of an earlier round is old. After it, a fork has taken rounds back.
+        // If the snapshot of an earlier round is from before its last transaction, it is old. If it is from after that, a fork has
+        // undone rounds.
         if now.round < self.round && self.last_block() >= Some(now.block) {
             return Vec::new();
         }
@@ -144,7 +145,7 @@ impl Disputer {
         }
     }
 
-    /// The last block that is known to have a transaction of its own about the round.
+    /// The last block that is known to have one of its own transactions about the round.
     fn last_block(&self) -> Option<u32> {
         let moved = self.moved.values().map(|(_, block)| *block);
         let accused = self.accused.values().map(|accused| accused.block);
@@ -160,10 +161,10 @@ impl Disputer {
         }
     }
 
-    /// The account's move in a dispute, if it is to make one.
+    /// The account's move in a dispute, if it has to make one.
     fn next_move(&self, now: &DisputerSnapshot, of: &OpenDispute) -> Option<DisputerCommand> {
         let (dispute, moves) = (of.id, of.moves);
-        // The snapshot may be older than our last move.
+        // The snapshot may be older than this account's last move.
         let is_news = self
             .moved
             .get(&dispute)
@@ -180,13 +181,13 @@ impl Disputer {
         }
     }
 
-    /// Whether a dispute with `who` could be opened: none is open, and not too many were lost.
+    /// Whether a dispute with `who` may be opened: none is open, and not too many were lost.
     fn may_accuse(&self, now: &DisputerSnapshot, who: &[u8; 32]) -> bool {
         let is_open = now
             .disputes
             .iter()
             .any(|dispute| dispute.challenger == self.account && dispute.accused == *who);
-        // The snapshot may be older than our last dispute.
+        // The snapshot may be older than this account's last dispute.
         let may_again = self
             .accused
             .get(who)
@@ -194,13 +195,13 @@ impl Disputer {
         *who != self.account && !is_open && may_again
     }
 
-    /// Block `block` took the move in `dispute` before which so many had been made.
+    /// Block `block` took the move in `dispute` that came after `moves` earlier ones.
     pub fn on_moved(&mut self, dispute: DisputeId, moves: u32, block: u32) {
         self.moved.insert(dispute, (moves, block));
     }
 
-    /// Another node is asked from now on. The one before may have made up the blocks that took moves, and the chain refuses a
-    /// move that is made twice. Accusations are not forgotten: each would put down a bond.
+    /// From now on another node is asked. The previous one may have made up the blocks that took moves, and the chain refuses a
+    /// move that is made twice. Accusations are not forgotten, because each of them puts down a bond.
     pub fn on_other_node(&mut self) {
         self.moved.clear();
     }
@@ -320,7 +321,7 @@ mod tests {
         assert_eq!(again, [answer, pick], "a fork took the answer back");
     }
 
-    /// A node said that a block of the far future had taken the answer, and passed nothing on.
+    /// A node claimed that a block far in the future had taken the answer, and passed nothing on.
     #[test]
     fn a_block_that_a_node_made_up_does_not_keep_it_from_its_move() {
         let mut engine = Disputer::new(OWN);
@@ -359,7 +360,7 @@ mod tests {
         assert_eq!(engine.on_block(&now), [], "an old snapshot");
     }
 
-    /// Whoever does not answer is convicted of the table, also in a round that another fork had ended.
+    /// An account that does not answer is convicted, even in a round that had ended on another fork.
     #[test]
     fn a_fork_that_takes_a_round_back_has_its_disputes_answered() {
         let mut engine = Disputer::new(OWN);
@@ -380,8 +381,8 @@ mod tests {
         assert_eq!(engine.on_block(&now), [answer]);
     }
 
-    /// A referee of one round with a liar on a seat, which opens disputes itself. Moves out of turn
-    /// are refused, as on the chain.
+    /// A referee of one round in which a seat has a liar, which opens disputes itself. As on the chain, moves out of turn are
+    /// refused.
     #[derive(Clone, Debug)]
     struct Chain {
         now: DisputerSnapshot,
@@ -424,7 +425,7 @@ mod tests {
             true
         }
 
-        /// The liar makes its move wherever it is to.
+        /// The liar makes its move wherever it has one to make.
         fn liar_moves(&mut self) {
             for OpenDispute { id, turn, .. } in self.now.disputes.clone() {
                 self.make_move(LIAR, id, turn);
@@ -447,18 +448,18 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Happening {
-        /// The driver fetches a snapshot and executes; the flags say what it lives to see.
+        /// The driver fetches a snapshot and executes the commands. The flags say how much of that happens before it dies.
         Tick {
             executes: bool,
             hears_back: bool,
         },
-        /// A snapshot from some blocks ago is looked at, and not acted on.
+        /// The engine sees a snapshot from some blocks ago, but does not act on it.
         Replay(usize),
         LiarMoves,
         LiarAccuses,
-        /// A dispute is over.
+        /// A dispute ends.
         Close(usize),
-        /// A restart forgets what was computed, and keeps the engine.
+        /// A restart forgets what was computed, but keeps the engine.
         Restart,
         NextRound,
     }

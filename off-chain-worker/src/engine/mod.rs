@@ -1,9 +1,9 @@
-//! What to do next, decided without I/O: pure state machines that are told what the chain says
-//! and answer with commands.
+//! Decides what to do next, without I/O: pure state machines that are told what the chain says and
+//! answer with commands.
 //!
-//! A machine's commands follow from its saved state and the snapshot alone. So the same event
-//! twice gives the same commands twice, and a machine that was saved and loaded goes on as if
-//! nothing had happened. Whoever executes a command saves the machine first.
+//! A machine's commands follow from its saved state and the snapshot alone. So the same event gives
+//! the same commands when it comes a second time, and a machine that was saved and loaded continues
+//! as if nothing had happened. The machine has to be saved before a command is executed.
 
 mod attester;
 mod contributor;

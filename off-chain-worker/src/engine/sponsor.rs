@@ -3,10 +3,10 @@
 use codec::{Decode, Encode};
 use gotong_protocol::{Phase, RoundId};
 
-/// A sponsor's part in its task: publishes the round's shard once commitments are in.
+/// A sponsor's part in its task: it publishes the round's shard once there are commitments.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Sponsor {
-    /// Round and block of the last shard that was published.
+    /// The round and the block of the last shard that was published.
     published: Option<(RoundId, u32)>,
 }
 
@@ -23,7 +23,7 @@ pub struct SponsorSnapshot {
     pub is_due: bool,
     /// Whether the round's shard is on the chain.
     pub published: bool,
-    /// The shard that is next.
+    /// The next shard to publish.
     pub next_shard: u32,
 }
 
@@ -40,10 +40,10 @@ pub enum SponsorCommand {
 }
 
 impl Sponsor {
-    /// What to do now; nothing means to wait.
+    /// What to do now. `None` means to wait.
     pub fn on_block(&self, now: &SponsorSnapshot) -> Option<SponsorCommand> {
         let due = now.phase == Phase::Reveal && now.is_due && !now.published;
-        // The snapshot may be older than what was published.
+        // The snapshot may be older than the last shard that was published.
         let is_news = self
             .published
             .is_none_or(|(round, block)| round < now.round || now.block > block);
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(engine.on_block(&now), publish);
         engine.on_published(RoundId(2), 4);
         assert_eq!(engine.on_block(&now), None);
-        // A fork took it back.
+        // A fork undid it.
         now.block = 5;
         assert_eq!(engine.on_block(&now), publish);
         now.published = true;

@@ -1,13 +1,13 @@
 //! The loss as a law of the number of hands, fitted to what was measured.
 
-/// `floor + span * hands^-exponent`: what any number of hands comes to, what more of them bring, and how soon.
+/// `floor + span * hands^-exponent`: the loss that any number of hands approaches, how much more hands lower it, and how quickly.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Law {
-    /// Loss that no number of hands goes below, in bits.
+    /// The loss, in bits, that no number of hands gets below.
     pub floor: f64,
-    /// What one hand loses above that, in bits.
+    /// How far above that the loss of one hand is, in bits.
     pub span: f64,
-    /// Each doubling of the hands divides what is above the floor by 2 to the power of this.
+    /// Each doubling of the hands divides the part above the floor by 2 to the power of this.
     pub exponent: f64,
 }
 
@@ -16,16 +16,17 @@ pub struct Law {
 pub struct Estimate {
     /// The mean.
     pub mean: f64,
-    /// Half of the interval; 0 of a single run.
+    /// Half of the interval's width; 0 if there is only one run.
     pub within: f64,
 }
 
-/// The least and the largest of the exponents that are tried, in hundredths.
+/// The smallest and the largest exponent that is tried, in hundredths.
 const EXPONENTS: (u32, u32) = (5, 300);
 
 impl Law {
-    /// The law of least squares for one loss in bits by each number of hands. `None` for fewer than four numbers of hands, or if the
-    /// loss does not fall like that: with no exponent, or best with the least or the largest that is tried.
+    /// The law of least squares for one loss, in bits, for each number of hands. `None` if there are fewer than four numbers of
+    /// hands, or if the loss does not fall like that: no exponent fits, or the best one is the smallest or the largest that is
+    /// tried.
     pub fn fit(losses: &[(f64, f64)]) -> Option<Self> {
         if losses.len() < 4 {
             return None;
@@ -47,7 +48,7 @@ impl Law {
         (best.span > 0.0 && is_inside).then_some(best)
     }
 
-    /// The loss of so many hands.
+    /// The loss with this number of hands.
     pub fn at(&self, hands: f64) -> f64 {
         self.floor + self.span * hands.powf(-self.exponent)
     }
@@ -58,7 +59,7 @@ impl Law {
     }
 }
 
-/// Where the line of least squares crosses 0, and its slope.
+/// Where the least-squares line crosses 0, and its slope.
 fn straight_line(points: impl Iterator<Item = (f64, f64)> + Clone) -> Option<(f64, f64)> {
     let count = points.clone().count() as f64;
     let mean = |of: fn((f64, f64)) -> f64| points.clone().map(of).sum::<f64>() / count;
@@ -69,7 +70,7 @@ fn straight_line(points: impl Iterator<Item = (f64, f64)> + Clone) -> Option<(f6
 }
 
 impl Estimate {
-    /// Of independent runs, by Student's t.
+    /// The estimate from independent runs, by Student's t.
     pub fn of(values: &[f64]) -> Option<Self> {
         /// 97.5 % quantiles for 1, 2, ... degrees of freedom.
         const STUDENT: [f64; 10] = [
@@ -127,7 +128,7 @@ mod tests {
         let rising = [(1.0, 1.0), (2.0, 2.0), (4.0, 3.0), (8.0, 4.0)];
         assert_eq!(Law::fit(&rising), None);
         assert_eq!(Law::fit(&[(2.0, 1.0); 4]), None);
-        // It falls with the logarithm: as far as was measured there is no floor.
+        // It falls with the logarithm, so there is no floor within what was measured.
         let falling: Vec<_> = (0..6)
             .map(|doublings| (f64::from(1 << doublings), 4.0 - 0.1 * f64::from(doublings)))
             .collect();

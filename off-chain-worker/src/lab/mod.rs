@@ -1,5 +1,5 @@
-//! Rounds of a task without a chain, in one process: real training, deltas, scoring, merges and ledgers, for any
-//! number of hands. What an experiment needs that a network of real processes is too slow for.
+//! Rounds of a task without a chain, in one process: real training, deltas, scoring, merges and ledgers, for any number of hands.
+//! It serves experiments for which a network of real processes is too slow.
 
 mod law;
 
@@ -22,16 +22,16 @@ use gotong_training::{
 use rand::{rngs::StdRng, seq::index, SeedableRng};
 use rayon::ThreadPoolBuilder;
 
-/// What is run.
+/// What an experiment runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Experiment {
     /// The model.
     pub graph: Graph,
-    /// Contributors, each with its own part of the data and the same stake.
+    /// Contributors, each with its own part of the data, and all with the same stake.
     pub hands: usize,
     /// Rounds of the task.
     pub rounds: u32,
-    /// Samples that score a round.
+    /// How many samples score a round.
     pub exam: usize,
     /// How a hand trains.
     pub options: TrainingOptions,
@@ -39,19 +39,19 @@ pub struct Experiment {
     pub keep_permille: u32,
     /// Longest encoded delta.
     pub delta_bytes: u32,
-    /// What the mean of the deltas is multiplied with in the merge, Q8.
+    /// What the mean of the deltas is multiplied by in the merge, in Q8.
     pub outer_rate_q8: u16,
     /// Whether optimizers forget everything after each round.
     pub forgets: bool,
-    /// All randomness comes from it.
+    /// The seed of all randomness.
     pub seed: u64,
 }
 
-/// What hands learn from, and what they are examined in.
+/// What the hands learn from, and what they are examined on.
 pub struct Material {
-    /// Divided among the hands.
+    /// The samples that are divided among the hands.
     pub training: Labelled,
-    /// What the samples of a round are drawn from.
+    /// The samples that a round's exam is drawn from.
     pub exams: Samples,
     /// Where to train.
     pub device: Device,
@@ -63,15 +63,15 @@ pub enum LabError {
     /// There are more hands than samples.
     #[error("{hands} hands cannot share {samples} samples: choose fewer")]
     TooManyHands {
-        /// Hands.
+        /// How many hands.
         hands: usize,
-        /// Samples to train on.
+        /// How many samples to train on.
         samples: usize,
     },
     /// A round's exam is larger than what it is drawn from.
     #[error("there are only {samples} samples for exams: choose at most that many")]
     TooFewExams {
-        /// Samples for exams.
+        /// How many samples there are for exams.
         samples: usize,
     },
     /// A hand cannot train.
@@ -87,7 +87,7 @@ pub enum LabError {
     NothingLearned,
 }
 
-/// How far an experiment is. Encoded, it can be kept and gone on with.
+/// How far an experiment has come. It can be encoded, stored, and continued later.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub struct Rounds {
     round: u32,
@@ -95,7 +95,7 @@ pub struct Rounds {
     hands: Vec<Hand>,
 }
 
-/// What a contributor keeps from round to round.
+/// What a contributor keeps from one round to the next.
 #[derive(Clone, Debug, Default, PartialEq, Encode, Decode)]
 struct Hand {
     residual: Vec<i32>,
@@ -103,23 +103,24 @@ struct Hand {
     ledger: Ledger,
 }
 
-/// What became of a round.
+/// The result of a round.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outcome {
-    /// Deltas that were merged.
+    /// How many deltas were merged.
     pub merged: usize,
-    /// What they gained on the half that pays, in bits a sample.
+    /// What they gained on the half that pays, in bits per sample.
     pub gain: f64,
-    /// Companies that were tried.
+    /// How many companies were tried.
     pub companies: usize,
-    /// Bytes of a delta, in the mean.
+    /// The mean size of a delta, in bytes.
     pub delta_bytes: usize,
-    /// Seconds that the round takes a hand which trains and scores it on one core of its own: the mean training, and the scoring.
+    /// How many seconds the round takes a hand that trains and scores on one core of its own: the mean training time, plus the
+    /// scoring time.
     pub hand_seconds: f64,
 }
 
 impl Experiment {
-    /// Whether there are samples enough.
+    /// Checks that there are enough samples.
     ///
     /// # Errors
     /// [`LabError::TooManyHands`], [`LabError::TooFewExams`].
@@ -137,7 +138,7 @@ impl Experiment {
 }
 
 impl Rounds {
-    /// Before the first round.
+    /// The state before the first round.
     pub fn new(experiment: &Experiment) -> Self {
         Self {
             round: 0,
@@ -146,22 +147,22 @@ impl Rounds {
         }
     }
 
-    /// How many were played.
+    /// How many rounds were played.
     pub fn played(&self) -> u32 {
         self.round
     }
 
-    /// Master weights after them.
+    /// The master weights after them.
     pub fn weights(&self) -> &[i16] {
         &self.weights
     }
 
-    /// What the hands have proved, in Q16 bits summed over samples.
+    /// What each hand has proved, in Q16 bits summed over samples.
     pub fn proved(&self) -> impl Iterator<Item = u64> + '_ {
         self.hands.iter().map(|hand| hand.ledger.proved)
     }
 
-    /// Plays the next round of the experiment that it was made for. If that fails, nothing has changed.
+    /// Plays the next round of `experiment`, which has to be the one that this was made for. If that fails, nothing has changed.
     ///
     /// # Errors
     /// A hand that cannot train; a round that cannot be scored; `stop` was set.
@@ -206,7 +207,7 @@ impl Rounds {
         let (graph, base) = (&experiment.graph, &self.weights);
         let scoring = Instant::now();
         let scored = share_round(&mut FastCpu, graph, base, &exam, &seed, &entrants, &terms)?;
-        // All cores took part.
+        // All cores took part, so their time is counted together.
         let scoring = scoring.elapsed().as_secs_f64() * rayon::current_num_threads() as f64;
         let training: f64 = made.iter().map(|made| made.seconds).sum();
         let bytes: usize = made.iter().map(|made| made.bytes).sum();
@@ -231,8 +232,8 @@ impl Rounds {
         Ok(outcome)
     }
 
-    /// What all hands make of a round. On the processor each takes a core, as many hands at a time as there are cores; on a GPU
-    /// they take turns.
+    /// What all hands make in a round. On the processor each hand takes a core, and as many hands work at a time as there are
+    /// cores; on a GPU they take turns.
     fn train_all(
         &self,
         experiment: &Experiment,
@@ -274,7 +275,7 @@ impl Rounds {
         Ok((0..hands).filter_map(next).collect())
     }
 
-    /// What one hand makes of a round.
+    /// What one hand makes in a round.
     fn train(
         &self,
         number: usize,
@@ -326,20 +327,20 @@ impl Rounds {
     }
 }
 
-/// Stake of every hand.
+/// The stake of every hand.
 const STAKE: u32 = 100;
 
-/// What a hand has made in a round.
+/// What a hand made in a round.
 struct Made {
     delta: Option<Delta>,
     bytes: usize,
     residual: Vec<i32>,
     memory: Option<Memory>,
-    /// How long it took.
+    /// How long that took.
     seconds: f64,
 }
 
-/// The samples of a round, drawn from all.
+/// The samples of a round, drawn from all exam samples.
 fn exam(experiment: &Experiment, material: &Material, round: u32) -> Samples {
     let all = &material.exams;
     let mut random = StdRng::from_seed(seed_of(experiment, round, "exam"));
@@ -348,7 +349,7 @@ fn exam(experiment: &Experiment, material: &Material, round: u32) -> Samples {
     all.select(&drawn)
 }
 
-/// The seed of one use of chance in a round.
+/// The seed for one use of chance in a round.
 fn seed_of(experiment: &Experiment, round: u32, used_for: &str) -> Hash {
     blake2_256(&[
         b"gotong:lab",

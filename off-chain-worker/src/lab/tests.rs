@@ -83,7 +83,8 @@ fn hands_learn_together_and_prove_it() {
     assert!(rounds.proved().sum::<u64>() > 0);
 }
 
-/// Hands on a core each make what they make one after the other on one core.
+/// Hands that work in parallel, each on a core, make the same as when they work one after another
+/// on one core.
 #[test]
 fn hands_side_by_side_make_what_they_make_one_by_one() {
     let (mut experiment, material) = of_text();
@@ -135,7 +136,8 @@ fn a_hand_remembers_unless_it_is_told_to_forget() {
     let remembers = |rounds: &Rounds| rounds.hands.iter().all(|hand| hand.memory.is_some());
     let [with, without] = [false, true].map(|forgets| rounds(forgets, 1));
     assert!(remembers(&with) && !remembers(&without));
-    // Whether or not a round merges anything: what deltas leave out follows from what was trained.
+    // This holds whether or not a round merges anything, because what deltas leave out follows from
+    // what was trained.
     let left_out = |rounds: &Rounds| -> Vec<Vec<i32>> {
         rounds
             .hands

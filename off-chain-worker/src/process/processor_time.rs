@@ -1,13 +1,13 @@
-//! How much of the processor a child has used, which only Linux tells here.
+//! How much processor time a child has used. It is measured only on Linux.
 
-/// Seconds that the process has used, all threads together, or `None` if it is gone.
+/// The processor seconds that the process has used, all threads together, or `None` if it is gone.
 #[cfg(target_os = "linux")]
 pub fn seconds_of(process: u32) -> Option<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
     linux::seconds(&stat.ok()?)
 }
 
-/// It is not told.
+/// Not measured on this system.
 #[cfg(not(target_os = "linux"))]
 pub fn seconds_of(_process: u32) -> Option<f64> {
     None
@@ -15,8 +15,8 @@ pub fn seconds_of(_process: u32) -> Option<f64> {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    /// User and system time of a `/proc/PID/stat`: the 14th and 15th field, in hundredths of a second. The second one, the
-    /// program's name in brackets, may have spaces.
+    /// User and system time from a `/proc/PID/stat`: fields 14 and 15, in hundredths of a second. Field 2, the program's name in
+    /// brackets, may contain spaces.
     pub fn seconds(stat: &str) -> Option<f64> {
         let (_, after_name) = stat.rsplit_once(')')?;
         let mut fields = after_name.split_whitespace().skip(11);

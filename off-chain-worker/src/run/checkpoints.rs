@@ -61,7 +61,7 @@ impl Checkpoints {
 
     /// Whether a training run for this round, from these weights, was interrupted.
     pub fn has_unfinished(&self, round: RoundId, base_root: Hash) -> bool {
-        // What cannot be read is told once the training begins.
+        // What cannot be read is reported once the training run begins.
         let kept: Option<Kept> = self.0.load(FILE).unwrap_or_default();
         kept.is_some_and(|Kept { id, .. }| (id.round, id.base_root) == (round, base_root))
     }
@@ -103,7 +103,7 @@ mod tests {
         }
     }
 
-    /// A checkpoint that is told from others by its number of updates.
+    /// A checkpoint that is distinguished from others by its number of updates.
     fn unfinished(step: u32) -> Unfinished {
         let none = Vec::<Vec<f32>>::new();
         let bytes = (step, &none, Memory::default(), 9u32).encode();

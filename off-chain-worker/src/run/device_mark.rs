@@ -1,6 +1,6 @@
-//! The mark of a device that was found wrong, on disk: no restart forgets it. While it is there the processor evaluates in the
-//! device's place, and nothing counts that the device computed before. Only the user takes it away: a program cannot know whether
-//! whatever flipped a word once will not do so again, and the self-test has passed it before.
+//! The mark of a device that was found wrong. It is kept on disk, so that no restart forgets it. While it is there, the processor
+//! evaluates in the device's place, and nothing that the device computed before counts. Only the user removes it: a program cannot
+//! know whether whatever flipped a word once will do so again, and the device had passed the self-test before.
 
 use crate::state::{Folder, StateError};
 use gotong_evaluation::{DistrustRecord, Mismatch};
@@ -14,10 +14,10 @@ pub struct DeviceMark {
 }
 
 impl DeviceMark {
-    /// That of the device which is chosen by the name `device`, in the folder of state.
+    /// The mark of the device that is chosen by the name `device`, in the folder of state.
     ///
     /// # Errors
-    /// The folder of marks cannot be made.
+    /// Fails if the folder of marks cannot be made.
     pub fn of(device: &str, folder: &Folder) -> Result<Self, StateError> {
         Ok(Self {
             folder: folder.sub("distrusted-devices")?,

@@ -14,7 +14,7 @@ pub struct WorkerDirs {
 }
 
 impl WorkerDirs {
-    /// `offered` are files that may be pools of tasks; one that is, is copied here.
+    /// `offered` are files that may be pools of tasks. A file that is one is copied here.
     pub fn open(folder: Folder, offered: Vec<PathBuf>) -> Result<Self, StateError> {
         let pools = Pools::new(folder.sub("pools")?, offered);
         Ok(Self { folder, pools })

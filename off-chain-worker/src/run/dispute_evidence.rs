@@ -10,7 +10,7 @@ use gotong_protocol::{
 };
 use gotong_scoring::share::trial::{Accusation, Answer, Pick};
 
-/// Evidence of the step that decided a dispute, from the moves in the blocks of the chain.
+/// Evidence about the step that decided a dispute, from the moves in the blocks of the chain.
 pub async fn dispute_evidence(
     client: &Client,
     now: &Moment,
@@ -52,7 +52,7 @@ pub async fn dispute_evidence(
     Ok(evidence.ok_or_else(|| EvidenceError::Undecided("other moves".into()))?)
 }
 
-/// The table that the accused stood for.
+/// The table that the accused defended.
 async fn table(
     client: &Client,
     round: &RoundView,
@@ -72,7 +72,7 @@ async fn table(
     revealed_table(client, round, &root, round.started_at..=closed.opened_at).await
 }
 
-/// The moves of a dispute in their order, with those that were refused.
+/// The moves of a dispute in order, including those that were refused.
 async fn moves(client: &Client, closed: &ClosedDispute) -> Result<Vec<Move>, ChainError> {
     let mut all = Vec::new();
     for block in closed.opened_at..=closed.ended_at {

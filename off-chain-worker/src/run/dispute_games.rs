@@ -182,7 +182,7 @@ struct Turns {
     executes: usize,
     hears_back: bool,
     restarts: bool,
-    /// Looks at what it saw the last time.
+    /// Whether it looks at what it saw the last time.
     is_late: bool,
 }
 

@@ -5,7 +5,7 @@ use std::{future::Future, io};
 /// Listens from now on; what is returned waits for Ctrl-C or the termination signal.
 ///
 /// # Errors
-/// The system does not let the program listen.
+/// Fails if the system does not let the program listen.
 #[cfg(unix)]
 pub fn end_signals() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{signal, SignalKind};
@@ -22,7 +22,7 @@ pub fn end_signals() -> io::Result<impl Future<Output = ()>> {
 /// Listens from now on; what is returned waits for Ctrl-C, Ctrl-Break, the end of the console or that of the system.
 ///
 /// # Errors
-/// The system does not let the program listen.
+/// Fails if the system does not let the program listen.
 #[cfg(windows)]
 pub fn end_signals() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};

@@ -23,16 +23,16 @@ use std::{
 pub enum ExamPlan {
     /// Disjoint shards, each sealed with its own key.
     Sealed {
-        /// Shards; each scores one round.
+        /// How many shards there are; each scores one round.
         shards: u32,
-        /// Samples of each.
+        /// How many samples each has.
         samples: u32,
     },
-    /// A pool that everybody has. Chance draws each round's samples from it.
+    /// A pool that everybody has, from which chance draws each round's samples.
     Drawn {
-        /// Most rounds.
+        /// The maximum number of rounds.
         rounds: u32,
-        /// Samples of each.
+        /// How many samples each round has.
         samples: u32,
         /// Where the pool is written.
         pool: PathBuf,
@@ -57,13 +57,13 @@ pub enum ExamPlanError {
          shards or samples, or add more data"
     )]
     TooFew {
-        /// Shards.
+        /// How many shards there are.
         shards: u32,
-        /// Samples of each.
+        /// How many samples each has.
         samples: u32,
-        /// Samples of all of them.
+        /// How many samples all of them need.
         needed: u64,
-        /// Samples that there are.
+        /// How many samples there are.
         records: usize,
     },
     /// A shard is too long to be published.
@@ -71,9 +71,9 @@ pub enum ExamPlanError {
         "a shard of {samples} samples has {bytes} bytes, but the chain accepts at most {MAX_SHARD_BYTES}: choose fewer samples"
     )]
     TooLong {
-        /// Samples of a shard.
+        /// How many samples a shard has.
         samples: u32,
-        /// Bytes of it.
+        /// How many bytes it has.
         bytes: u64,
     },
     /// A pool that is too small or too large.
@@ -82,11 +82,11 @@ pub enum ExamPlanError {
          at least {least} for {samples} samples, and there are {records} for exams"
     )]
     Pool {
-        /// Samples of a round.
+        /// How many samples a round has.
         samples: u32,
-        /// Fewest records for them.
+        /// The minimum number of records for them.
         least: u64,
-        /// Records that there are.
+        /// How many records there are.
         records: usize,
     },
     /// The shards cannot be sealed.
@@ -106,14 +106,14 @@ pub enum ExamPlanError {
 }
 
 impl ExamPlan {
-    /// Samples that score a round.
+    /// How many samples score a round.
     pub fn samples(&self) -> u32 {
         match *self {
             Self::Sealed { samples, .. } | Self::Drawn { samples, .. } => samples,
         }
     }
 
-    /// Rounds that can be scored.
+    /// How many rounds can be scored.
     pub fn rounds(&self) -> u32 {
         match *self {
             Self::Sealed { shards, .. } => shards,
@@ -124,7 +124,7 @@ impl ExamPlan {
     /// Checks that this many records, each of this many bytes, are enough and not too many.
     ///
     /// # Errors
-    /// What is wrong, and what to change.
+    /// Says what is wrong, and what to change.
     pub fn check(&self, records: usize, record_bytes: usize) -> Result<(), ExamPlanError> {
         let samples = self.samples();
         if !samples.is_multiple_of(2) || !(MIN_SAMPLES..=MAX_SHARD_SAMPLES).contains(&samples) {
@@ -172,7 +172,7 @@ impl ExamPlan {
     /// If a failed attempt has already left the same pool, it stays as it is.
     ///
     /// # Errors
-    /// [`Self::check`]'s; files that cannot be written, or are something else; no randomness.
+    /// Those of [`Self::check`]; and fails if files cannot be written, or are something else, or if there is no randomness.
     pub fn carry_out(
         &self,
         exam: &Labelled,

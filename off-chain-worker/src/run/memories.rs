@@ -13,7 +13,7 @@ struct Kept {
     memory: Memory,
 }
 
-/// The memories after the last two rounds that were trained for: a round may be trained for again, after a fork.
+/// The memories after the last two rounds that were trained for. After a fork, a round may be trained for again.
 pub(super) struct Memories(Folder);
 
 const FILES: [&str; 2] = ["optimizer", "optimizer-before"];
@@ -59,7 +59,7 @@ impl Memories {
 mod tests {
     use super::*;
 
-    /// A memory that is told from others by its number of updates.
+    /// A memory that is distinguished from others by its number of updates.
     fn memory(updates: u32) -> Memory {
         let none = Vec::<()>::new();
         Memory::decode(&mut &(updates, none).encode()[..]).unwrap()

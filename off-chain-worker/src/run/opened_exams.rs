@@ -16,10 +16,10 @@ pub fn sample_hash(sample: &[u8]) -> u64 {
 }
 
 impl OpenedExams {
-    /// Those that are kept in the sponsor's folder of `base`.
+    /// The hashes that are kept in the sponsor's folder of `base`.
     ///
     /// # Errors
-    /// A folder that cannot be created.
+    /// Fails if a folder cannot be created.
     pub fn within(base: &Folder) -> Result<Self, StateError> {
         Ok(Self(base.sub("sponsor")?.sub("opened")?))
     }
@@ -32,7 +32,7 @@ impl OpenedExams {
     /// Keeps the hashes of an exam's samples, part by part, now that a task was opened with it.
     ///
     /// # Errors
-    /// A part that cannot be had, or a file that cannot be written.
+    /// Fails if a part is not available, or a file cannot be written.
     pub fn add(
         &self,
         root: &Hash,
@@ -48,7 +48,7 @@ impl OpenedExams {
     /// How many different samples were in one of the exams.
     ///
     /// # Errors
-    /// Files that cannot be read.
+    /// Fails if a file cannot be read.
     pub fn known(&self, samples: impl IntoIterator<Item = u64>) -> Result<usize, StateError> {
         let mut new: HashSet<u64> = samples.into_iter().collect();
         let all = new.len();
@@ -83,7 +83,7 @@ mod tests {
         let opened = OpenedExams::within(&base).unwrap();
         assert_eq!(opened.known([1, 2]).unwrap(), 0);
         opened.add(&[1; 32], [Ok(vec![1, 2]), Ok(vec![3])]).unwrap();
-        // As it was kept before.
+        // The format in which it was kept before.
         opened.0.save(&hex::encode([2; 32]), &vec![5u64]).unwrap();
         assert!(opened.has(&[1; 32]) && !opened.has(&[3; 32]));
         let again = OpenedExams::within(&base).unwrap();

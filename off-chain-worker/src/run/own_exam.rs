@@ -13,16 +13,16 @@ use gotong_training::data::Labelled;
 
 /// A delta is scaled down to no less than a sixteenth of its length.
 const MOST_HALVINGS: u32 = 4;
-/// Products that a pass over samples may take: there are only few blocks between the end of training and the commitment.
+/// How many products a pass over samples may take: there are only a few blocks between the end of training and the commitment.
 const MOST_PRODUCTS: u64 = 1 << 35;
 /// The most that [`Parts::harm`] takes, in passes.
 const HARM_PASSES: u32 = 2;
 /// The most that [`Parts::halvings`] takes, in passes: one for the losses before, and for each length one for the losses after, and
 /// a gradient, which takes as much as three.
 const HALVINGS_PASSES: u64 = 1 + 4 * (1 + MOST_HALVINGS as u64);
-/// Fewer samples do not show how far a delta may go.
+/// Fewer samples than this do not show how far a delta may go.
 const LEAST_TRIED: usize = 32;
-/// Standard errors that the gain of a shorter delta has to be above.
+/// How many standard errors above zero the gain of a shorter delta has to be.
 const SURELY: f64 = 4.0;
 
 /// The samples that a contributor trains on, and those that it tries its delta on.
@@ -40,9 +40,9 @@ pub(super) struct Parts {
      errors ({doubt:.4})"
 )]
 pub struct Harm {
-    /// Samples that it was tried on.
+    /// The samples that it was tried on.
     pub samples: usize,
-    /// Bits a sample by which it raises the loss.
+    /// By how many bits per sample it raises the loss.
     pub raised: f64,
     /// Two standard errors of `raised`.
     pub doubt: f64,
@@ -211,7 +211,7 @@ fn gain(before: &[u32], after: &[u32]) -> i64 {
     before.iter().zip(after).map(fall).sum()
 }
 
-/// By how much losses rise, in bits a sample.
+/// By how much losses rise, in bits per sample.
 struct Rise {
     mean: f64,
     /// Its standard error; NaN if there is only one sample.
@@ -219,7 +219,7 @@ struct Rise {
 }
 
 impl Rise {
-    /// Between two evaluations of the same samples, in Q16 bits each.
+    /// The rise between two evaluations of the same samples, in Q16 bits each.
     fn between(before: &[u32], after: &[u32]) -> Self {
         let count = before.len() as f64;
         let raised =
@@ -277,7 +277,7 @@ mod tests {
             [0, 0, 32, 3_750]
         );
         assert_eq!(kept(200_000, &image), 4_096);
-        // Every one of its six tokens has a label.
+        // Each of its six tokens has a label.
         let parts = Parts::of(&text(60_000, 0), &small_transformer());
         assert_eq!(parts.kept_back.len(), 4_096 / 6);
         assert_eq!(parts.training.len() + parts.kept_back.len(), 60_000);
@@ -339,7 +339,7 @@ mod tests {
     fn halvings_take_no_more_than_a_pass_over_what_is_kept_back_may() {
         assert_eq!(halved_on(64, 128), 64);
         assert_eq!(halved_on(1 << 20, 1), GROUPS * MAX_GROUP);
-        // A language model of ten million parameters, of which 32 samples are kept back.
+        // A language model of ten million parameters, for which 32 samples are kept back.
         assert!(halved_on(32, 1 << 30) < LEAST_TRIED);
         for cost in [1, 1 << 23, 1 << 30, u64::MAX] {
             let products = halved_on(4_096, cost) as u128 * u128::from(cost);
@@ -348,7 +348,7 @@ mod tests {
         }
     }
 
-    /// Samples whose first half is bright if they are of class 0, and the other one if they are of class 1.
+    /// Samples whose first half is bright if they are of class 0, and whose second half is bright if they are of class 1.
     fn bright_halves(samples: usize) -> Labelled {
         let sample = |number: usize| {
             let bright =
@@ -362,11 +362,11 @@ mod tests {
         }
     }
 
-    /// The change that tells bright halves apart, to the bounds of the weights and divided by so many.
+    /// The change that tells the bright halves apart: it takes the weights to their bounds, divided by `parts`.
     fn brighter(graph: &Graph, parts: i32) -> Vec<i32> {
         let mut change = vec![0; graph.parameters()];
         for class in 0..2 {
-            // Of the row of 64 weights, those of its own half.
+            // The weights of its own half, out of the row of 64.
             change[96 * class..][..32].fill(32_000 / parts);
         }
         change
@@ -382,23 +382,23 @@ mod tests {
             parts.halvings(&graph, &base, &delta, terms).unwrap()
         };
         let terms = ShareTerms::default();
-        // From one bit to 15 bits of certainty, of which halfway eight are there already.
+        // From one bit to 15 bits of certainty, eight of which are there already halfway.
         let halved = halvings(&brighter(&graph, 1), &terms);
         assert!((1..=2).contains(&halved), "{halved}");
-        // What is left of it is proved, by that merge; at twice the rate it would go too far again.
+        // What is left of it is proved by that merge. At twice the rate it would go too far again.
         assert_eq!(halvings(&brighter(&graph, 1 << halved), &terms), 0);
         let twice = ShareTerms {
             outer_rate_q8: 512,
             ..terms
         };
         assert_eq!(halvings(&brighter(&graph, 1), &twice), halved + 1);
-        // A small step is straight, whatever it does.
+        // The loss is straight along a small step, whatever the step does.
         assert_eq!(halvings(&brighter(&graph, 32), &terms), 0);
         let noise: Vec<i32> = (0..graph.parameters() as i32)
             .map(|at| at * 7_919 % 2_003 - 1_001)
             .collect();
         assert_eq!(halvings(&noise, &terms), 0);
-        // Without data to try it on it stays as it is.
+        // Without data to try it on, it stays as it is.
         let parts = Parts::of(&bright_halves(511), &graph);
         let delta = Delta::compress(&brighter(&graph, 1), 1000);
         let untried = parts.halvings(&graph, &base, &delta, &terms);
@@ -408,7 +408,7 @@ mod tests {
     #[test]
     fn a_delta_that_ruins_the_model_does_harm_and_a_useless_one_does_not() {
         let (graph, samples) = (Graph::mlp(&[6, 3]), 600);
-        // All of one class, of which only the biases tell anything.
+        // All samples are of one class, so only the biases tell anything.
         let data = Labelled {
             inputs: 6,
             pixels: vec![0; 6 * samples],

@@ -9,17 +9,17 @@ use gotong_training::data::{Labelled, Part};
 pub(super) struct Kept {
     /// The part to keep.
     pub part: Part,
-    /// Bytes that it may take.
+    /// How many bytes they may take.
     pub most_bytes: u64,
 }
 
-/// The samples that `recipe` makes of `source`, of `tokens` tokens each if it is text. The rest of the source is read in small
-/// buffers and not kept: rows are [in a part by chance](Part::has_row), while a part of text is contiguous, because neighbours
-/// in a text are alike.
+/// The samples that `recipe` makes of `source`; if it is text, each has `tokens` tokens. The rest of the source is read in small
+/// buffers and not kept: rows are [in a part by chance](Part::has_row), while a part of text is contiguous, because neighbours in a
+/// text are alike.
 ///
 /// # Errors
-/// A source that the recipe does not fit or that cannot be read; a row of the part that it does not fit; no sample, or more of
-/// them than may be kept.
+/// Fails if the source cannot be read or the recipe does not fit it, if the recipe does not fit a row of the part, if there is no
+/// sample, or if there are more than may be kept.
 pub(super) fn load(
     source: &Source,
     recipe: &Recipe,
@@ -42,7 +42,7 @@ pub(super) fn load(
     kept.load(source, recipe, inputs, |number| part.has_row(number))
 }
 
-/// The same, or as large a part of it as fits. A smaller part is like the larger one.
+/// The same, or as large a part of it as fits. A smaller part is a sample of the larger one.
 ///
 /// # Errors
 /// The errors of a contributor's samples, except that they are too large.
@@ -204,7 +204,7 @@ alphabet = "abcde"
         let recipe = Recipe::parse(FLOWERS).unwrap();
         let fits = |most| load_what_fits(&source, &recipe, None, most);
         assert_eq!(fits(200).unwrap().len(), 100);
-        // It is not known how long the file is before all of it is read.
+        // How long the file is becomes known only once all of it is read.
         let part = fits(60).unwrap();
         assert!((10..=30).contains(&part.len()) && part.labels.contains(&1));
         assert!(matches!(

@@ -8,15 +8,15 @@ use std::{
 /// How fast the chain is, from the blocks that were seen last.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pace {
-    /// Numbers of best blocks, and when each was seen first; rising.
+    /// Numbers of best blocks, and when each was first seen, in rising order.
     seen: VecDeque<(u32, Instant)>,
 }
 
 /// How many past blocks count. Older ones may have come while the node caught up, or stood still.
 const LOOK_BACK: usize = 32;
-/// Blocks after which the pace is known.
+/// How many blocks it takes until the pace is known.
 const LEAST: u32 = 3;
-/// Blocks of a window that are kept for what comes after a training: making the delta, and sending a commitment.
+/// Blocks of a window that are kept for what comes after a training run: making the delta, and sending a commitment.
 const RESERVE: u32 = 4;
 
 impl Pace {
@@ -56,7 +56,7 @@ mod tests {
         let mut pace = Pace::default();
         assert_eq!(pace.deadline(start, 100, 200), None);
         assert_eq!(pace.deadline(start + 4 * second, 102, 200), None);
-        // Two seconds a block, of 90 that are left less the reserve.
+        // Two seconds a block: of the 90 that are left, the reserve is subtracted.
         let now = start + 20 * second;
         assert_eq!(pace.deadline(now, 110, 200), Some(now + 172 * second));
         assert_eq!(pace.deadline(now, 110, 112), Some(now));

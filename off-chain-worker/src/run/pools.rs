@@ -17,14 +17,14 @@ pub struct Pools {
     offered: Vec<PathBuf>,
 }
 
-/// A task's pool, as its terms have it.
+/// A task's pool, as its terms describe it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pool {
     salt: Hash,
     root: Hash,
     records: u32,
     samples: u32,
-    /// Bytes of a record.
+    /// How many bytes a record has.
     record_bytes: u32,
 }
 

@@ -370,7 +370,7 @@ impl Replica {
         self.scorer.score(&digest, &shown, inputs, facts).await
     }
 
-    /// The player that answers and picks in disputes about `round`, standing for the result of [`Self::score`].
+    /// The player that answers and picks in disputes about `round`, defending the result of [`Self::score`].
     pub async fn player(
         &mut self,
         client: &Client,

@@ -11,14 +11,14 @@ use std::{
 /// The most memory, in bytes, that a round takes on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RoundMemory {
-    /// While its models are evaluated. Only one round at a time is evaluated.
+    /// Bytes while the round's models are evaluated. Only one round is evaluated at a time.
     pub evaluation: u64,
-    /// For its deltas, from the time they are fetched until the round is over.
+    /// Bytes for its deltas, from the time they are fetched until the round is over.
     pub deltas: u64,
 }
 
 impl RoundMemory {
-    /// For a round with this many deltas, each as long as the terms allow.
+    /// The memory for a round with this many deltas, each as long as the terms allow.
     ///
     /// # Errors
     /// Fails if the graph is not valid.
@@ -34,18 +34,18 @@ impl RoundMemory {
         })
     }
 
-    /// For a round with as many deltas as the terms have places for.
+    /// The memory for a round with as many deltas as the terms have places for.
     ///
     /// # Errors
-    /// As [`Self::of`].
+    /// See [`Self::of`].
     pub fn of_full(terms: &TaskTerms, graph: &Graph) -> Result<Self, EvalError> {
         Self::of_at_most(terms, graph, u32::MAX)
     }
 
-    /// For a round with as many deltas as the terms have places for, but no more than `deltas`.
+    /// The memory for a round with as many deltas as the terms have places for, but no more than `deltas`.
     ///
     /// # Errors
-    /// As [`Self::of`].
+    /// See [`Self::of`].
     pub fn of_at_most(terms: &TaskTerms, graph: &Graph, deltas: u32) -> Result<Self, EvalError> {
         Self::of(terms, graph, terms.places().min(deltas))
     }

@@ -4,7 +4,7 @@ use gotong_protocol::TaskId;
 use std::{collections::BTreeMap, time::Duration};
 
 /// Divides the time of one machine among tasks: start-time fair queueing (Goyal, Vin and Cheng, 1996), where the packets are
-/// training runs. A training is never interrupted, and a task that has no work loses its turn, but saves nothing up for later.
+/// training runs. A training run is never interrupted, and a task that has no work loses its turn, but saves nothing up for later.
 ///
 /// A task's weight is what it pays *all* contributors for each block: if everybody divides their time by that, an hour is paid
 /// the same in every task.
@@ -28,7 +28,7 @@ pub(super) struct Worth {
 /// All tasks that pay nothing together have this fraction of the weight of the best-paying task. So they are tried again from time
 /// to time.
 const LEAST: f64 = 1.0 / 64.0;
-/// All tasks of which nothing is known together have at most this fraction of the weight of all others.
+/// All tasks about whose pay nothing is known yet together have at most this fraction of the weight of all others.
 const UNKNOWN: f64 = 1.0 / 4.0;
 
 /// The weight of each task, in the same order; the largest is 1. Many tasks that pay nothing, or that are new, weigh no more than a
@@ -40,9 +40,9 @@ pub(super) fn weights(worths: &[Worth]) -> Vec<f64> {
     let is_unknown = |worth: &&Worth| worth.lately.is_none() && worth.most > 0.0;
     let unknown = worths.iter().filter(is_unknown).count().max(1) as f64;
     let each_unknown = match paid > 0.0 {
-        // As the others in the mean, together.
+        // Together they weigh as much as one of the others on average.
         true => (paid / known.len() as f64).min(paid * UNKNOWN) / unknown,
-        // Nobody was paid yet: then all that can pay are equal.
+        // Nobody was paid yet, so all tasks that can pay are equal.
         false => f64::INFINITY,
     };
     let planck: Vec<f64> = worths
@@ -72,7 +72,7 @@ impl TimeShares {
         Some(next)
     }
 
-    /// Notes that a training run took this much of the machine's time, for a task of this weight.
+    /// Notes that a training run for a task of this weight took this much of the machine's time.
     pub fn spent(&mut self, task: TaskId, time: Duration, weight: f64) {
         let ended = self.start(task) + time.as_secs_f64() / weight.max(f64::MIN_POSITIVE);
         self.ended.insert(task, ended);
@@ -91,7 +91,8 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// The seconds of all that each task gets; a task is the seconds of a training, and a weight.
+    /// How each task fares: the seconds that it gets out of `seconds`. A task is given as the seconds of a training run, and a
+    /// weight.
     fn divided(tasks: &[(u64, f64)], seconds: u64) -> Vec<u64> {
         let mut shares = TimeShares::default();
         let mut got = vec![0; tasks.len()];
@@ -134,7 +135,7 @@ mod tests {
         assert_eq!(shares.next(&[]), None);
     }
 
-    /// One that pays hardly anything is worked on alone; then a good one comes, and does not have to wait for long.
+    /// A task that pays hardly anything is worked on alone. Then a good one comes, and does not have to wait for long.
     #[test]
     fn a_poor_task_that_was_alone_holds_up_no_rich_one() {
         let mut shares = TimeShares::default();
@@ -149,7 +150,7 @@ mod tests {
         }
     }
 
-    /// Two tasks of which nothing is known yet, and whose trainings take about as long; then both pay well.
+    /// Nothing is known yet about two tasks, whose training runs take about equally long. Then both pay well.
     #[test]
     fn what_was_tried_blindly_starves_nobody() {
         let mut shares = TimeShares::default();
@@ -177,14 +178,14 @@ mod tests {
         let known = [worth(Some(8.0), 10.0), worth(Some(4.0), 10.0)];
         let with = |new: &[Worth]| weights(&[&known, new].concat());
         assert_eq!(with(&[]), [1.0, 0.5]);
-        // At most a quarter of what the others pay, and what it can pay.
+        // It weighs at most a quarter of what the others pay, and no more than it can pay.
         assert_eq!(with(&[worth(None, 1e9)])[2], 3.0 / 8.0);
         assert_eq!(with(&[worth(None, 2.0)])[2], 2.0 / 8.0);
-        // One that paid nothing, or has nothing left, gets a little.
+        // A task that paid nothing, or has nothing left, gets a little.
         assert_eq!(with(&[worth(Some(0.0), 1e9)])[2], LEAST);
         assert_eq!(with(&[worth(Some(5.0), 0.0)])[2], LEAST);
         assert_eq!(with(&[worth(None, 0.0)])[2], LEAST);
-        // While nobody has paid, those are tried that have not ended a round.
+        // While nobody has paid, the tasks that have not ended a round are tried.
         let nothing = [worth(None, 5.0), worth(None, 50.0), worth(Some(0.0), 5.0)];
         assert_eq!(weights(&nothing), [1.0, 1.0, LEAST]);
         assert_eq!(weights(&[worth(Some(0.0), 0.0)]), [LEAST]);

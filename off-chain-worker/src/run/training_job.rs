@@ -26,7 +26,7 @@ use std::{
 };
 use tokio::task::JoinHandle;
 
-/// What decides the order in which a training sees its samples.
+/// What decides the order in which a training run sees its samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Seed {
     /// The system's randomness, new for every training run. If the order followed from public values, anybody with the same data
@@ -98,13 +98,13 @@ pub(super) struct TrainingJob {
     /// Which part of the task the round is.
     pub span: Span,
     pub keep_permille: u32,
-    /// Longest encoded delta that the task takes.
+    /// The longest encoded delta that the task accepts.
     pub delta_bytes: u32,
     /// The task's terms of the share rule.
     pub share: ShareTerms,
     pub source: DeltaSource,
     pub stop: Arc<AtomicBool>,
-    /// When it has to be over.
+    /// When the run has to be over.
     pub deadline: Arc<Deadline>,
     /// Whether it may make more updates than usual if the Commit window leaves time for them.
     pub may_grow: bool,
@@ -121,7 +121,7 @@ struct OwnExam {
 const PASSES: usize = 8;
 
 impl TrainingJob {
-    /// Trains, and makes a delta from the change and from what the last delta left out.
+    /// Trains, and makes a delta from the resulting change and from what the last delta left out.
     pub(super) fn run(self) -> Result<Made, RunError> {
         let bar = ProgressBar::new(0)
             .with_style(training_style())
@@ -411,7 +411,7 @@ mod tests {
         assert_eq!(whole, change);
     }
 
-    /// A training that keeps a checkpoint after every update in `folder`.
+    /// A training run that stores a checkpoint in `folder` after every update.
     fn kept_job(folder: &TempDir) -> TrainingJob {
         let mut job = job([1; 32], 0, Seed::System);
         job.checkpoints = Checkpoints::new(Folder::open(folder.path()).unwrap());
@@ -427,8 +427,8 @@ mod tests {
         }
     }
 
-    /// Stops `job` when it has reported `most` times: after every ten updates, after the last one, and where it goes on,
-    /// which has no loss. Gives what was reported, as the updates made and whether there was a loss.
+    /// Stops `job` once it has reported `most` times. It reports after every ten updates, after the last one, and where it resumes,
+    /// which has no loss. Returns what was reported: the number of updates made, and whether there was a loss.
     fn reported(job: &TrainingJob, most: usize) -> (Vec<(usize, bool)>, Result<Made, RunError>) {
         let mut reports = Vec::new();
         let made = job.make(&mut |step: Step| {
@@ -459,7 +459,7 @@ mod tests {
         let (reports, made) = reported(&kept_job(&folder), 9);
         assert_eq!(reports, [(20, false), (25, true)]);
 
-        // The delta is that of a training with the same seed that was never stopped.
+        // The delta is that of a training run with the same seed that was never stopped.
         let mut job = kept_job(&folder);
         let Training {
             data,

@@ -1,7 +1,7 @@
-//! What a daemon has under way beside its look at the blocks.
+//! What a daemon has under way while it looks at the blocks.
 //!
-//! A call may wait long for its block, or for a node that does not answer. Each kind of work in a task has a lock: while one has
-//! it no other begins, so that nothing is sent twice, and nothing waits for the call of another one.
+//! A call may have to wait long for its block, or for a node that does not answer. Each kind of work in a task has a lock. While
+//! one piece of work holds it, no other of its kind begins. So nothing is sent twice, and nothing waits for another kind's calls.
 
 use futures::{future::LocalBoxFuture, stream::FuturesUnordered, FutureExt, StreamExt};
 use std::{future::Future, pin::pin, sync::Arc};
@@ -10,14 +10,14 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 /// Something that is under way.
 pub(super) type Work<T> = LocalBoxFuture<'static, Ended<T>>;
 
-/// What came of it, and what begins then.
+/// The result of work that has ended, and the work that begins then.
 pub(super) struct Ended<T> {
     pub came: Option<T>,
     pub next: Vec<Work<T>>,
 }
 
 impl<T> Ended<T> {
-    /// Nothing begins.
+    /// No further work begins.
     pub fn with(came: T) -> Self {
         Self {
             came: Some(came),
@@ -26,7 +26,7 @@ impl<T> Ended<T> {
     }
 }
 
-/// The work that needs what `lock` guards; none while another one has it.
+/// The work that needs what `lock` guards; none while other work holds the lock.
 pub(super) fn holding<L, T, F>(
     lock: &Arc<Mutex<L>>,
     work: impl FnOnce(OwnedMutexGuard<L>) -> F,
@@ -54,7 +54,7 @@ impl<T> Default for UnderWay<T> {
 }
 
 impl<T> UnderWay<T> {
-    /// Begins these, the first one first.
+    /// Begins these, in order.
     pub fn begin(&mut self, works: impl IntoIterator<Item = Work<T>>) {
         self.works.extend(works);
     }
@@ -74,12 +74,12 @@ impl<T> UnderWay<T> {
         }
     }
 
-    /// What came of what has ended since it was asked last.
+    /// The results of all work that has ended since the last call.
     pub fn came(&mut self) -> Vec<T> {
         std::mem::take(&mut self.came)
     }
 
-    /// Gives up all that is under way.
+    /// Abandons everything that is under way.
     pub fn clear(&mut self) {
         self.works.clear();
     }
@@ -93,7 +93,7 @@ mod tests {
     /// The task for which the node never answers.
     const STUCK: usize = 1;
 
-    /// A node that notes the calls that it is sent.
+    /// A node that notes the calls that it receives.
     #[derive(Default)]
     struct Node(RefCell<Vec<usize>>);
 
@@ -121,7 +121,7 @@ mod tests {
                 })
             });
             under_way.begin(due);
-            // Until the next block.
+            // This lasts until the next block.
             under_way
                 .beside(tokio::time::sleep(Duration::from_millis(5)))
                 .await;

@@ -55,7 +55,7 @@ pub fn round() -> RoundView {
     }
 }
 
-/// A seat whose attester stands, or stood, for a table.
+/// A seat whose attester defends, or defended, a table.
 pub fn seat(account: u8, state: SeatState, table: Option<TableSummary>) -> SeatView {
     SeatView {
         account: [account; 32],
@@ -82,7 +82,7 @@ pub fn settled(table: &ShareTable) -> RoundView {
     }
 }
 
-/// A dispute about the round, in which account 1 is to answer account 2.
+/// A dispute about the round, in which account 1 has to answer account 2.
 pub fn dispute() -> DisputeView {
     DisputeView {
         id: DisputeId(5),
@@ -106,7 +106,7 @@ pub fn dispute() -> DisputeView {
     }
 }
 
-/// A submission of the account whose bytes are all its place in the order of commits.
+/// A submission by the account whose bytes are all equal to its place in the order of commits.
 pub fn submission(index: u32, is_revealed: bool) -> SubmissionView {
     let record = EntrantRecord {
         delta_hash: [index as u8; 32],
@@ -130,7 +130,7 @@ pub fn submission(index: u32, is_revealed: bool) -> SubmissionView {
     }
 }
 
-/// A task that pays 0.01 GTG a millibit on exams of 64 samples, a tenth of it to attesters.
+/// A task that pays 0.01 GTG per millibit on exams of 64 samples, a tenth of it to attesters.
 pub fn task() -> TaskView {
     let graph = Graph::mlp(&[6, 5, 3]);
     TaskView {
@@ -178,7 +178,7 @@ pub fn task() -> TaskView {
     }
 }
 
-/// A task of this number whose rounds have come to `round`.
+/// A task with this number whose rounds have come to `round`.
 pub fn task_at(id: u32, round: u32) -> TaskView {
     TaskView {
         id: TaskId(id),
@@ -200,18 +200,19 @@ pub fn ledger(task: TaskId, next: Option<RoundId>) -> LedgerView {
     }
 }
 
-/// A chain with many tasks that are over, and few that are not. It counts what is asked of it.
+/// A chain with many tasks that are over, and a few that are not. It counts the requests that it
+/// gets.
 pub struct OldChain {
     /// The last tasks that were opened.
     live: Vec<TaskId>,
-    /// The tasks in which the account that asks has claims.
+    /// The tasks in which the requesting account has claims.
     pub claims: BTreeSet<TaskId>,
     requests: Cell<usize>,
     bytes: Cell<usize>,
 }
 
 impl OldChain {
-    /// One with these live tasks.
+    /// A chain with these live tasks.
     pub fn with(live: Range<u32>) -> Self {
         Self {
             live: live.map(TaskId).collect(),
@@ -231,7 +232,7 @@ impl OldChain {
         Ok(self.answer(Page::of((start.0..end).map(TaskId), ledger_in)))
     }
 
-    /// Counts from 0 again.
+    /// Restarts the count from 0.
     pub fn forget_requests(&self) {
         self.requests.set(0);
         self.bytes.set(0);
@@ -242,7 +243,7 @@ impl OldChain {
         self.requests.get()
     }
 
-    /// How many bytes all answers had.
+    /// How many bytes all answers had together.
     pub fn bytes(&self) -> usize {
         self.bytes.get()
     }

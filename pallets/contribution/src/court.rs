@@ -1,4 +1,4 @@
-//! What the referee may ask of a round and do to it; see [`gotong_protocol::Court`].
+//! What the referee may ask about a round and do to it; see [`gotong_protocol::Court`].
 
 use crate::{
     asset::unexpected,

@@ -241,7 +241,7 @@ mod events {
             round: RoundId,
             /// The attester.
             who: T::AccountId,
-            /// What it claims of the round.
+            /// What it claims about the round.
             claim: ShareClaim,
         },
         /// A contributor gave up its credit for a round, and its ledger starts over.

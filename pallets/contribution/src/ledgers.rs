@@ -29,8 +29,8 @@ pub struct Account {
 }
 
 impl Account {
-    /// Whether a delta in `round` counts as that of a proven account: its credits are above doubt, and it has claimed all but
-    /// the latest of the rounds that may have lowered them since.
+    /// Whether a delta in `round` counts as that of a proven account: its credits are above doubt, and it has claimed all but the
+    /// latest of the rounds that may have lowered them since then.
     pub fn is_proven(&self, round: RoundId, doubt_q8: u16) -> bool {
         let is_up_to_date = self
             .next

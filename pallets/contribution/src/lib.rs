@@ -196,8 +196,8 @@ pub mod pallet {
             Stakes::<T>::add(who, amount)
         }
 
-        /// Starts to unbond `amount` planck of the origin's stake: either all of it, or so little that the minimum stake of its
-        /// roles is left.
+        /// Starts to unbond `amount` planck of the origin's stake: either all of it, or at most an amount that leaves the minimum
+        /// stake of its roles.
         ///
         /// Signed by a registered account. If it unbonds everything, its roles end at once. Stake can still be slashed while
         /// it unbonds. Only one unbonding at a time. Emits [`Event::Unstaking`].

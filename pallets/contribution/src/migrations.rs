@@ -5,7 +5,7 @@ use frame_support::{migrations::VersionedMigration, traits::Get, weights::Weight
 
 /// From version 8 to 9: the name of a task is text instead of 32 padded bytes.
 ///
-/// It reads and writes every task once, all in one block, however much that takes: [`v8_to_v9_weight`]. Nothing bounds how many
+/// It reads and writes every task once, all in one block, however much that takes: see [`v8_to_v9_weight`]. Nothing bounds how many
 /// tasks there are, and each costs little more than the fee of `open_task`. The runtime's tests say how many fit into a block.
 pub type V8ToV9<T> = VersionedMigration<
     8,
@@ -17,9 +17,9 @@ pub type V8ToV9<T> = VersionedMigration<
 
 /// The weight of [`V8ToV9`] for this number of tasks, not counting the check of the version.
 ///
-/// By hand: the number of database accesses, and for everything else 10 µs a task, which is on the high side.
+/// By hand: the number of database accesses, and for everything else 10 µs per task, which is on the high side.
 pub fn v8_to_v9_weight<T: Config>(tasks: u64) -> Weight {
-    // First every key is found, and that none follows the last one; then every task is read and written.
+    // First every key is found, and the end of the keys is reached; then every task is read and written.
     let reads = tasks.saturating_mul(2).saturating_add(1);
     Weight::from_parts(10_000_000, 0)
         .saturating_mul(tasks)

@@ -187,7 +187,7 @@ pub fn next_block() -> Weight {
 pub fn run_full_blocks(count: u32) {
     (0..count).for_each(|_| {
         FullBlocks::mutate(|full| *full += 1);
-        // What the chain answers between blocks.
+        // State checks that the chain passes between blocks.
         Contribution::do_try_state().unwrap();
         next_block();
     });

@@ -27,7 +27,7 @@ use sp_runtime::{DispatchError, DispatchResult};
 /// nor released is still on hold.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
 pub struct Settlement {
-    /// The claim of all attesters who stood.
+    /// The claim of all attesters whose seats stand.
     pub claim: ShareClaim,
     /// The rate at which credits count, Q32: less than 2^32 if the cap is below what the round is worth.
     pub rate_q32: u64,

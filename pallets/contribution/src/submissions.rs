@@ -53,7 +53,7 @@ pub struct Revealed {
 }
 
 impl Revealed {
-    /// The record as it enters a round of these weights.
+    /// The record as it enters a round with these weights.
     pub(crate) fn entrant(mut self, weights: &EntryWeights) -> EntrantRecord {
         self.record.weight = weights.limited(self.record.weight, self.record.is_proven);
         self.record

@@ -57,7 +57,7 @@ fn rounds_from<T: Config>(task: TaskId, start: RoundId) -> impl Iterator<Item = 
         .flat_map(move |last| (start.0..=last.0).map(RoundId))
 }
 
-/// In the order of their ids.
+/// The live tasks, in the order of their ids.
 pub(crate) fn live_tasks<T: Config>() -> Vec<TaskId> {
     let mut ids: Vec<_> = Schedule::<T>::get().iter().map(|(id, _)| *id).collect();
     ids.sort_unstable();
@@ -239,7 +239,7 @@ pub(crate) fn task_rewards<T: Config>(
     })
 }
 
-/// Nobody contributes to a round that it attests.
+/// The reward for one role, because nobody contributes to a round that it attests.
 fn reward<T: Config>(
     task: TaskId,
     round_id: RoundId,

@@ -39,7 +39,7 @@ pub trait WeightInfo {
     fn commit_attestation() -> Weight;
     /// `reveal_attestation`.
     fn reveal_attestation() -> Weight;
-    /// `claim` of `n` rounds, each of another task, whose next round starts by it.
+    /// `claim` of `n` rounds, each of a different task, whose next round it starts.
     fn claim(n: u32) -> Weight;
     /// `answer_audits` with `b` bytes of answers.
     fn answer_audits(b: u32) -> Weight;
@@ -56,7 +56,7 @@ pub trait WeightInfo {
     fn end_commit(s: u32) -> Weight;
     /// Ending a Reveal phase with `s` submissions, none of them revealed.
     fn end_reveal(s: u32) -> Weight;
-    /// A block of a draw, the last: of all seats, among as many attesters as there can be.
+    /// The last block of a draw: of all seats, among as many attesters as there can be.
     fn draw() -> Weight;
     /// Ending any other phase, with every seat slashed.
     fn end_phase() -> Weight;
@@ -64,7 +64,7 @@ pub trait WeightInfo {
     fn settle() -> Weight;
     /// Ending a challenge with every seat slashed, and looking for attesters among those who all contribute.
     fn redraw() -> Weight;
-    /// Convicting an attester, as the referee has it done.
+    /// Convicting an attester at the referee's request.
     fn convict() -> Weight;
 }
 
@@ -159,7 +159,7 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for Estimate<Db> {
     }
 }
 
-/// `microseconds` of work and so many reads and writes.
+/// `microseconds` of work and this many reads and writes.
 fn cost<Db: Get<RuntimeDbWeight>>(microseconds: u64, reads: u64, writes: u64) -> Weight {
     Weight::from_parts(microseconds.saturating_mul(1_000_000), 0)
         .saturating_add(Db::get().reads_writes(reads, writes))

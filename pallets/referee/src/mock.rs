@@ -62,7 +62,7 @@ impl pallet_balances::Config for Test {
 pub struct MockRound {
     /// None if the chain does not know its inputs.
     pub facts: Option<RoundFacts>,
-    /// The tables that were revealed, by who stands for them.
+    /// The tables that were revealed, by the account that attested each.
     pub tables: BTreeMap<AccountId, TableSummary>,
     pub open_disputes: u32,
     /// The time from which nothing can be disputed any more.
@@ -234,7 +234,7 @@ pub fn next_block() -> Weight {
 pub fn run_full_blocks(count: u32) {
     (0..count).for_each(|_| {
         FullBlocks::mutate(|full| *full += 1);
-        // What the chain answers between blocks.
+        // State checks that the chain passes between blocks.
         Referee::do_try_state().unwrap();
         next_block();
     });

@@ -15,14 +15,13 @@ use gotong_scoring::{
     trial::{self as loss, backward},
 };
 
-/// Weights by call, and of their parts. What an answer costs by its kind includes an end of its dispute
-/// alone.
+/// Weights by call, and of their parts. The cost of an answer of each kind includes the end of its own dispute only.
 pub trait WeightInfo {
     /// `open`.
     fn open() -> Weight;
     /// `answer` with `n` nodes of the rows' tree.
     fn answer_row_nodes(n: u32) -> Weight;
-    /// `answer` with a row, and that of the last that was dropped.
+    /// `answer` with a row, and the row of the last entrant that was dropped.
     fn answer_row() -> Weight;
     /// `answer` with what a part was made of, and its products over as many stretches as there may be.
     fn answer_part() -> Weight;
@@ -34,32 +33,32 @@ pub trait WeightInfo {
     fn answer_nodes(n: u32) -> Weight;
     /// `answer` with a tile of weights, of a gradient or of a trace.
     fn answer_tile() -> Weight;
-    /// `answer` with what the samples of a group add to a gradient: which they are is drawn by a shuffle.
+    /// `answer` with what the samples of a group add to a gradient: a shuffle draws which samples these are.
     fn answer_samples() -> Weight;
-    /// `answer` with the sum that the part of one op in a gradient follows from: the stages of the model's way
-    /// back are listed, too.
+    /// `answer` with the sum from which one op's part of a gradient follows: the stages of the model's backward pass are listed,
+    /// too.
     fn answer_sums() -> Weight;
-    /// `answer` with the inputs of a word of a sample's way back, of which `b` bytes are the sample.
+    /// `answer` with the inputs of a word of a sample's backward pass, of which `b` bytes are the sample.
     fn answer_backward_word(b: u32) -> Weight;
     /// `answer` with the terms of `t` deltas.
     fn answer_terms(t: u32) -> Weight;
     /// `answer` with what a term was made of.
     fn answer_term() -> Weight;
-    /// `answer` with the losses of `l` samples of a half, of base and merge.
+    /// `answer` with the losses of base and merge for `l` samples of a half.
     fn answer_losses(l: u32) -> Weight;
     /// `answer` with the inputs of a word of the widest op, of which `b` bytes are the sample.
     fn answer_word(b: u32) -> Weight;
     /// `pick`, without an end of the dispute.
     fn pick() -> Weight;
-    /// Ending a dispute with a conviction, and with it `d` disputes in all.
+    /// Ending a dispute with a conviction, which ends `d` disputes in total.
     fn end(d: u32) -> Weight;
     /// Looking for disputes that are overdue.
     fn look() -> Weight;
 }
 
-/// Weight of `answer`: of what it shows, however much of it is refused, and of a verdict that ends
-/// `disputes` disputes. It costs at least what a word's does of as many bytes, all of which that hashes: bytes that are
-/// too many for their kind may be hashed before they are refused.
+/// Weight of `answer`: for what it shows, however much of it is refused, and for a verdict that ends `disputes` disputes. It is at
+/// least that of an answer about a word with as many bytes, all of which are hashed: if there are too many bytes for the kind of
+/// answer, they may be hashed before they are refused.
 pub fn of_answer<W: WeightInfo>(answer: &Answer, disputes: u32) -> Weight {
     let of_two = |[one, other]: &[Vec<u32>; 2]| count(one).max(count(other));
     let bytes = answer.encoded_size() as u32;
@@ -82,8 +81,8 @@ pub fn of_answer<W: WeightInfo>(answer: &Answer, disputes: u32) -> Weight {
     of_kind.max(of_bytes).saturating_add(W::end(disputes))
 }
 
-/// Of what is shown of a word of a gradient, in so many bytes. All of it takes the samples of the group to be known, and
-/// all that is not of one tree the stages of the model.
+/// The weight of what is shown about a word of a gradient, in `bytes` bytes. All of it requires the samples of the group, and
+/// everything that is not nodes of a tree also requires the stages of the model.
 fn of_gradient<W: WeightInfo>(answer: &backward::Answer, bytes: u32) -> Weight {
     let of_nodes = |nodes| W::answer_nodes(count(nodes));
     match answer {
@@ -95,7 +94,7 @@ fn of_gradient<W: WeightInfo>(answer: &backward::Answer, bytes: u32) -> Weight {
     }
 }
 
-/// Of what is shown of the loss of a sample.
+/// The weight of what is shown about the loss of a sample.
 fn of_loss<W: WeightInfo>(answer: &loss::Answer, of_word: Weight) -> Weight {
     match answer {
         loss::Answer::Nodes(nodes) => W::answer_nodes(count(nodes)),
@@ -181,7 +180,7 @@ fn answer<Db: Get<RuntimeDbWeight>>(microseconds: u64, count: u32, nanoseconds: 
     cost::<Db>(microseconds, 6, 3).saturating_add(Weight::from_parts(each, 0) * u64::from(count))
 }
 
-/// `microseconds` of work and so many reads and writes.
+/// `microseconds` of work and this many reads and writes.
 fn cost<Db: Get<RuntimeDbWeight>>(microseconds: u64, reads: u64, writes: u64) -> Weight {
     Weight::from_parts(microseconds.saturating_mul(1_000_000), 0)
         .saturating_add(Db::get().reads_writes(reads, writes))
@@ -200,7 +199,7 @@ mod tests {
         EntrantRecord, Node, Proof,
     };
 
-    /// Says of each weight which it is: the kind in its time, the count in its proof.
+    /// Weights that say which they are: the kind in the time, the count in the proof size.
     struct Kinds;
 
     impl WeightInfo for Kinds {
@@ -386,7 +385,7 @@ mod tests {
             (term, kind(110, 0)),
             (word(5), kind(10, 0)),
         ] {
-            // Bytes that are too many for a kind cost as much as a word's do.
+            // Too many bytes for a kind cost as much as those of a word.
             let expected = expected.max(kind(10, 0));
             assert_eq!(of_answer::<Kinds>(&answer, 4), expected + kind(4, 0));
         }

@@ -185,14 +185,14 @@ pub enum ShardState {
 /// What the clock has to know about a round.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Facts {
-    /// Whether chance has still to decide something, for which nothing else can happen.
+    /// Whether chance still has to decide something: until then, nothing else can happen.
     pub drawing: bool,
     /// Contributors who committed.
     pub commits: u32,
     /// Most contributors who could have committed.
     pub may_commit: u32,
     /// Whether enough attesters for the quorum have room for a seat of the round, not counting seats promised to other rounds, and
-    /// time is left to wait for others if these should be gone when all is revealed.
+    /// there is time left to wait for others if these are gone when all is revealed.
     pub has_attesters: bool,
     /// Whether the round should stop waiting for attesters: the task was idle for too long, or the sponsor is closing it and nothing
     /// is revealed yet.
@@ -207,15 +207,15 @@ pub struct Facts {
     pub seats: u32,
     /// Equal claims needed.
     pub quorum: u32,
-    /// Of those who sit: who committed.
+    /// The number of those seated that committed.
     pub attestation_commits: u32,
-    /// Of those who sit: who revealed.
+    /// The number of those seated that revealed.
     pub attestation_reveals: u32,
     /// Whether anybody has revealed a table in the round, sitting or not.
     pub has_tables: bool,
-    /// Of those who sit: who stand, because they revealed and answered their audits.
+    /// The number of those seated whose claims stand, because they revealed and answered their audits.
     pub standing: u32,
-    /// What the claims of those who stand say.
+    /// Whether the claims that stand agree.
     pub agreement: Agreement,
     /// Disputes that are not decided.
     pub open_disputes: u32,
@@ -261,8 +261,7 @@ pub enum Transition {
 /// `started_at`: once every commit is revealed, or from the middle of the window on. Nothing is asked of a sponsor whose
 /// contributors reveal nothing: see [`may_reveal`].
 ///
-/// Nothing is revealed after it, so that nobody chooses what to reveal by the samples that will
-/// score it.
+/// Nothing is revealed after it, so nobody can choose what to reveal by looking at the samples that will score it.
 pub fn shard_is_due(
     now: u32,
     started_at: u32,
@@ -274,8 +273,8 @@ pub fn shard_is_due(
     reveals > 0 && (reveals >= commits || is_late)
 }
 
-/// Whether a delta may be revealed at block `now` of a Reveal phase in which a shard is awaited: until the middle of the
-/// window, and on if somebody has revealed by then. So a sponsor always has half of the window for its shard.
+/// Whether a delta may be revealed at block `now` of a Reveal phase in which a shard is awaited: until the middle of the window,
+/// and longer if somebody has revealed by then. So a sponsor always has half of the window for its shard.
 pub fn may_reveal(now: u32, started_at: u32, reveal_blocks: u32, reveals: u32) -> bool {
     reveals > 0 || now < started_at.saturating_add((reveal_blocks / 2).max(1))
 }
@@ -284,7 +283,8 @@ pub fn may_reveal(now: u32, started_at: u32, reveal_blocks: u32, reveals: u32) -
 /// it goes on.
 ///
 /// The clock is asked again right after [`Phase::AttestCommit`] is entered, and has the first seats drawn. If seats that are drawn
-/// anew cannot make the quorum, it has all seats given back; or it ends the round, if a table has been shown or the task is given up.
+/// anew cannot fill the quorum, it has all seats given back; or it ends the round, if a table has been shown or the task is given
+/// up.
 pub fn next_phase(phase: Phase, now: u32, ends_at: u32, facts: &Facts) -> Option<Transition> {
     use Transition::{Draw, End, Enter, Redraw, RollOn, Vacate};
     if facts.drawing {
@@ -292,7 +292,7 @@ pub fn next_phase(phase: Phase, now: u32, ends_at: u32, facts: &Facts) -> Option
     }
     let over = now >= ends_at;
     let unattested = End(Outcome::Unattested);
-    // Whoever showed a table keeps its seat, and would hold it for as long as the round waits.
+    // An attester that showed a table keeps its seat, and would hold it for as long as the round waits.
     let unattended = match facts.has_tables || facts.given_up {
         true => unattested,
         false => Vacate,
@@ -330,7 +330,7 @@ pub fn next_phase(phase: Phase, now: u32, ends_at: u32, facts: &Facts) -> Option
             facts.attestation_commits >= facts.seats,
             unless_short(facts.attestation_commits, Phase::AttestReveal, unattended),
         ),
-        // Whoever withholds a table is slashed.
+        // An attester that withholds a table is slashed.
         Phase::AttestReveal => (
             facts.attestation_reveals >= facts.attestation_commits,
             unless_short(facts.attestation_reveals, Phase::Challenge, unattested),

@@ -11,8 +11,8 @@ const PERMILLE: u128 = 1000;
 /// One, as a rate.
 pub const WHOLE_Q32: u64 = 1 << 32;
 
-/// What `units`, in Q16 bits summed over `samples`, are worth at `price_per_millibit` planck for each millibit per sample; of
-/// that `permille` thousandths, rounded down.
+/// What `units`, in Q16 bits summed over `samples`, are worth at `price_per_millibit` planck for each millibit per sample;
+/// `permille` thousandths of that, rounded down.
 ///
 /// Contributors get `1000 - fee` thousandths of what they prove, and attesters get `fee` thousandths of the gain.
 ///
@@ -21,7 +21,7 @@ pub fn worth(price_per_millibit: u128, units: u64, samples: u32, permille: u16) 
     if u128::from(permille) > PERMILLE {
         return None;
     }
-    // A thousand millibits are a bit, and a thousand thousandths the whole. Below 2^64 * 1000, and below 2^48.
+    // A thousand millibits are a bit, and a thousand thousandths the whole. The products are below 2^64 * 1000 and below 2^48.
     let parts = u128::from(units).checked_mul(permille.into())?;
     let bit = u128::from(samples).checked_mul(Q16)?;
     mul_div(price_per_millibit, parts, bit)
@@ -72,7 +72,7 @@ pub fn slice(pot: u128, total: u128, prefix: u128, share: u128) -> Option<u128> 
 pub fn mul_div(a: u128, b: u128, divisor: u128) -> Option<u128> {
     let (high, low) = widening_mul(a, b);
     if high >= divisor {
-        // Also the case of divisor == 0.
+        // This is also the case of divisor == 0.
         return None;
     }
     if high == 0 {
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(worth(7, 1, 0, 1000), None);
         assert_eq!(worth(7, 1, 1, 1001), None);
         assert_eq!(worth(u128::MAX, u64::MAX, 1, 1000), None);
-        // The dearest millibit for the largest ledger of the smallest exam.
+        // The highest price of a millibit for the largest ledger of the smallest exam.
         assert!(worth(crate::bounds::MAX_PRICE, 1 << 62, 32, 1000).is_some());
     }
 

@@ -1,4 +1,4 @@
-//! The first fields of what the chain stores, for whoever reads them from a proof of its state.
+//! The first fields of what the chain stores, for anyone who reads them from a proof of its state.
 //!
 //! A proof is decoded with these types, not with the metadata that a node sends: a lying node could make the right bytes mean
 //! something else. The pallet's tests decode its own records with them.
@@ -43,11 +43,11 @@ pub struct StoredRound {
     pub departures: u64,
     /// Contributors who committed.
     pub commits: u32,
-    /// Of these: newcomers.
+    /// How many of the committed contributors were newcomers.
     pub newcomers: u32,
     /// Contributors who revealed.
     pub reveals: u32,
-    /// What they weigh.
+    /// The sums of their weights.
     pub weights: EntryWeights,
     /// The published samples.
     pub shard: Option<StoredShard>,

@@ -10,9 +10,9 @@ use scale_info::{Type, TypeInfo};
 
 /// A name of 1 to 32 bytes of UTF-8.
 ///
-/// Its SCALE encoding is that of a string, a compact length and that many bytes, and the metadata says that it is one. Bytes
-/// that are too many, or end with a zero byte, do not decode. [`TaskTerms::validate`] checks that the name is UTF-8 and not
-/// empty, because its error reaches the user.
+/// Its SCALE encoding is that of a string, a compact length and that many bytes, and the metadata describes it as one. Bytes that
+/// are too many, or end with a zero byte, do not decode. [`TaskTerms::validate`] checks that the name is UTF-8 and not empty,
+/// because its error reaches the user.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TaskName {
     /// The name and then zeros.
@@ -165,7 +165,7 @@ impl HoldOutTerms {
     }
 
     fn validate(&self, record_bytes: u32) -> Result<(), TermsError> {
-        // Half of them decide and half pay. By a few nothing is ever proved, but merged it is.
+        // Half of them decide and half pay. A few samples never prove anything, but deltas are merged all the same.
         let is_measured = self.samples().is_multiple_of(2)
             && (bounds::MIN_SAMPLES..=bounds::MAX_SHARD_SAMPLES).contains(&self.samples());
         let (holds, error) = match *self {
@@ -358,7 +358,7 @@ impl<Balance: Copy + Default + Into<u128> + PartialEq> TaskTerms<Balance> {
         u8::try_from(u16::from(seats).saturating_mul(2).div_ceil(3)).unwrap_or(u8::MAX)
     }
 
-    /// The most work that evaluating a round takes an attester, in products, if evaluating one sample costs `cost`
+    /// The most work that evaluating a round costs an attester, in products, if evaluating one sample costs `cost`
     /// ([`crate::Graph::cost`]). It leaves out the products of gradients and deltas, so it is the same for any number of deltas.
     pub fn evaluations(&self, cost: u64) -> u64 {
         let samples = u64::from(self.hold_out.samples());
@@ -366,7 +366,7 @@ impl<Balance: Copy + Default + Into<u128> + PartialEq> TaskTerms<Balance> {
             .saturating_mul(bounds::EVALUATIONS)
     }
 
-    /// The load of a round: the work that scoring it takes an attester in each block of the attestation window, in products,
+    /// The load of a round: the work that scoring it costs an attester in each block of the attestation window, in products,
     /// rounded up. It assumes `deltas` deltas of the maximum length, a model with `parameters` parameters, and that evaluating one
     /// sample costs `cost` ([`crate::Graph::cost`]).
     pub fn load(&self, cost: u64, parameters: u32, deltas: u32) -> u64 {
@@ -428,7 +428,7 @@ impl<Balance> TaskTerms<Balance> {
     }
 }
 
-/// What terms say of a recipe: zeros of one without bytes.
+/// What the terms say about a recipe: zeros for one without bytes.
 fn recipe_hash(recipe: &[u8]) -> Hash {
     match recipe {
         [] => Hash::default(),
@@ -461,8 +461,8 @@ impl TaskTerms {
         )
     }
 
-    /// The most that a round takes from the budget: its cap, and what attesters are paid for their work. `None` if the second is
-    /// more than the first, or both together do not fit.
+    /// The most that a round takes from the budget: its cap, and what attesters are paid for their work. `None` if the pay for work
+    /// exceeds the cap, or both together do not fit.
     pub fn most_per_round(&self, cost: u64) -> Option<u128> {
         let work = self.work_pay(cost)?;
         self.cap_per_round

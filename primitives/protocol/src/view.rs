@@ -401,8 +401,8 @@ impl<AccountId, Balance, BlockNumber> DisputeView<AccountId, Balance, BlockNumbe
         self.answers.saturating_add(self.picks)
     }
 
-    /// What the next move follows from, apart from the round: the table of the accused, how far the dispute has been narrowed
-    /// down, and in how many moves.
+    /// What the next move follows from, apart from the round: the table of the accused, how far the dispute has been narrowed down,
+    /// and the number of moves made.
     pub fn position(&self) -> (&TableSummary, &Trial, u32) {
         (&self.table, &self.trial, self.moves())
     }
@@ -421,7 +421,7 @@ mod tests {
         assert_eq!((second.items[0], second.next), (256, Some(512)));
         let last = Page::of(512..600, even);
         assert_eq!((last.items.len(), last.next), (44, None));
-        // An empty one may be followed by others.
+        // An empty page may be followed by others.
         let none = Page::of(0..257, |_| None::<u8>);
         assert_eq!((none.items.len(), none.next), (0, Some(256)));
         assert_eq!(

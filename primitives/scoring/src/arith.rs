@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(rs(i32::MIN, 31), -1);
         assert_eq!(rs(i32::MAX, 31), 1);
         assert_eq!([rs(i32::MAX, 40), rs(i32::MIN, 40)], [0, 0]);
-        // Its definition, where nothing overflows.
+        // The definition, for values where nothing overflows.
         for a in [i32::MIN, -32_768, -3, -2, -1, 0, 1, 2, 3, 1 << 20, i32::MAX] {
             for s in 0..=33 {
                 let defined = (i64::from(a) + ((1 << s) >> 1)) >> s;

@@ -42,7 +42,7 @@ pub enum Pool {
 }
 
 impl Graph {
-    /// A convolutional network of this shape. [`Graph::validate`] says whether it can be.
+    /// A convolutional network of this shape. [`Graph::validate`] says whether it is valid.
     ///
     /// A convolution is an [`Op::Im2col`] and a linear op, whose weights are `[out][line][column][in]`.
     /// Units are those of [`Graph::mlp`]. A mean is a sum times `1/size^2` in 8 bits: exact for a
@@ -107,10 +107,10 @@ fn after(image: Image, window: Window, channels: u32) -> Image {
     }
 }
 
-/// Of a sum of so many activations makes their mean, in the same unit.
+/// Turns a sum of `count` activations into their mean, in the same unit.
 fn reciprocal(count: u32) -> Op {
     let count = count.max(1);
-    // Sums of more than 258 need more than 15 bits.
+    // Sums of more than 258 activations need more than 15 bits.
     let shift_in = count.div_ceil(258).next_power_of_two().ilog2() as u8;
     let multiplier = |shift: u8| ((1u32 << shift) + count / 2) / count;
     // At 7 bits it is at most 128, and 255 * 255 is below 2^16.

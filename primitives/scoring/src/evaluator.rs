@@ -23,8 +23,8 @@ pub enum SamplesError {
     },
 }
 
-/// Labelled samples, their pixels as they came: raw bytes. Of a language model the pixels are tokens,
-/// and the label is the last token.
+/// Labelled samples, their pixels as they came: raw bytes. For a language model the pixels are
+/// tokens, and the label is the last token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Samples {
     inputs: usize,
@@ -33,7 +33,7 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// From records of `inputs` bytes and a label byte, each label below `classes`.
+    /// Reads records of `inputs` bytes and a label byte, each label below `classes`.
     pub fn new(inputs: u32, classes: u32, bytes: &[u8]) -> Result<Self, SamplesError> {
         let inputs = inputs as usize;
         if inputs == 0 || !(1..=MAX_CLASSES).contains(&classes) {
@@ -87,7 +87,7 @@ impl Samples {
         &self.labels
     }
 
-    /// Those of these numbers, in their order; a number past the last is passed over.
+    /// The samples with these numbers, in their order; a number past the last is skipped.
     pub fn select(&self, numbers: &[u32]) -> Self {
         let mut selected = Self {
             inputs: self.inputs,
@@ -119,7 +119,7 @@ pub enum EvalError {
     /// The graph is not valid.
     #[error(transparent)]
     Graph(#[from] GraphError),
-    /// The graph has another number of parameters than there are weights.
+    /// The graph's number of parameters differs from the number of weights.
     #[error("the graph has {expected} parameters, but there are {found} weights")]
     WrongParameters {
         /// Parameters of the graph.
@@ -127,7 +127,7 @@ pub enum EvalError {
         /// Weights given.
         found: usize,
     },
-    /// The samples have another number of inputs than the graph.
+    /// The samples and the graph have different numbers of inputs.
     #[error("the graph takes {expected} inputs, but the samples have {found}")]
     WrongInputs {
         /// Inputs of the graph.
@@ -138,7 +138,7 @@ pub enum EvalError {
     /// An op was given a tensor, parameters or a label that it does not take.
     #[error("an op was given an input that it does not accept")]
     WrongOperand,
-    /// An evaluator gave another number of losses than there are samples.
+    /// An evaluator gave a number of losses that differs from the number of samples.
     #[error("there are {expected} samples, but {found} losses")]
     WrongCount {
         /// Samples given.
@@ -167,7 +167,7 @@ pub trait Evaluator {
 pub struct Reference;
 
 impl Reference {
-    /// Logits of every sample, in 1/64 log2 units: of all its tokens, one after another.
+    /// Logits of every sample, in 1/64 log2 units: those of all its tokens, one after another.
     pub fn logits(
         &self,
         graph: &Graph,
@@ -216,7 +216,8 @@ impl Evaluator for Reference {
     }
 }
 
-/// The class with the largest logit of every sample, of its last token; of equal ones the lowest.
+/// The class with the largest logit of every sample's last token; the lowest such class if several
+/// are equal.
 pub fn predict(graph: &Graph, weights: &[i16], samples: &Samples) -> Result<Vec<u8>, EvalError> {
     let logits = Reference.logits(graph, weights, samples)?;
     let classes = graph.classes() as usize;
@@ -224,7 +225,7 @@ pub fn predict(graph: &Graph, weights: &[i16], samples: &Samples) -> Result<Vec<
     Ok(logits.iter().map(last).collect())
 }
 
-/// Index of the largest logit; of equal ones the lowest.
+/// Index of the largest logit; the lowest such index if several are equal.
 pub fn largest(logits: &[i16]) -> u8 {
     let (mut at, mut most) = (0, i16::MIN);
     for (class, z) in (0..=u8::MAX).zip(logits) {
@@ -235,8 +236,8 @@ pub fn largest(logits: &[i16]) -> u8 {
     at
 }
 
-/// What an evaluator checks before it starts: a valid graph, as many weights and inputs as it
-/// takes, and tokens that it knows.
+/// What an evaluator checks before it starts: that the graph is valid, that the numbers of weights
+/// and inputs are right, and that it knows every token.
 pub fn check(graph: &Graph, weights: &[i16], samples: &Samples) -> Result<(), EvalError> {
     graph.validate()?;
     if graph.parameters() != weights.len() {
@@ -251,7 +252,7 @@ pub fn check(graph: &Graph, weights: &[i16], samples: &Samples) -> Result<(), Ev
             found: samples.inputs(),
         });
     }
-    // Labels are below the classes already, which are as many.
+    // Labels are already below the number of classes, which equals the number of tokens.
     let is_token = |byte: &u8| graph.vocab().is_none_or(|vocab| u32::from(*byte) < vocab);
     if !samples.pixels().iter().all(is_token) {
         return Err(EvalError::WrongOperand);

@@ -14,11 +14,11 @@ pub use crate::op::image::POOL_COST;
 pub use crate::op::norm::MAX_NORM_WIDTH;
 pub use crate::op::{Op, Width};
 
-/// Most ops of a graph.
+/// Most ops that a graph can have.
 pub const MAX_OPS: usize = 256;
-/// Most parameters of a graph.
+/// Most parameters that a graph can have.
 pub const MAX_PARAMETERS: usize = 1 << 27;
-/// Most classes: a label is a byte.
+/// Most classes that a graph can have: a label is a byte.
 pub const MAX_CLASSES: u32 = 256;
 /// Most tokens of a sample.
 pub const MAX_TOKENS: u32 = 1024;
@@ -44,7 +44,7 @@ pub struct Graph {
     pub ops: Vec<Op>,
 }
 
-/// Why a graph is refused; `op` is the index of the op at fault.
+/// Why a graph is refused; `op` is the index of the offending op.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum GraphError {
     /// The bytes are not the SCALE encoding of a graph.
@@ -86,13 +86,13 @@ pub enum GraphError {
     /// The graph does not end with its only loss.
     #[error("a graph has to end with a cross-entropy, or with the total of one")]
     NoLoss,
-    /// What the op refers to is not an earlier op of the kind that it needs.
+    /// The op refers to something that is not an earlier op of the kind it needs.
     #[error("op {op} refers to an op whose result it cannot use")]
     WrongReference {
         /// Index of the op.
         op: u32,
     },
-    /// More than [`MAX_VALUES`] values, or with the ops before it more than [`MAX_ALL_VALUES`].
+    /// The op gives more than [`MAX_VALUES`] values, or more than [`MAX_ALL_VALUES`] together with the ops before it.
     #[error(
         "op {op} gives more than {MAX_VALUES} values, or the ops up to it give more than {MAX_ALL_VALUES} together"
     )]
@@ -100,7 +100,7 @@ pub enum GraphError {
         /// Index of the op.
         op: u32,
     },
-    /// With the ops before it more than [`MAX_PRODUCTS`] products.
+    /// The op takes more than [`MAX_PRODUCTS`] products together with the ops before it.
     #[error("op {op}: more than {MAX_PRODUCTS} products for a sample")]
     TooManyProducts {
         /// Index of the op.
@@ -172,8 +172,8 @@ impl Flow {
 }
 
 impl Graph {
-    /// An MLP with these layer widths, first the inputs and last the classes, e.g.
-    /// `[784, 128, 10]`. [`Graph::validate`] says whether such an MLP can be.
+    /// An MLP with these layer widths, first the inputs and last the classes, e.g. `[784, 128, 10]`. [`Graph::validate`] says
+    /// whether it is valid.
     ///
     /// Units: input 2^-7 (of a pixel in 0..=1), hidden activation 2^-4, logit 2^-6 (log2), weight
     /// view 2^-8. So an accumulator is in 2^-15 after the first linear and in 2^-12 after others;
@@ -190,7 +190,7 @@ impl Graph {
         }
     }
 
-    /// From its SCALE encoding, and validated.
+    /// Decodes a graph from its SCALE encoding and validates it.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, GraphError> {
         let graph = Self::decode_all(&mut &*bytes).map_err(|_| GraphError::Malformed)?;
         graph.validate()?;
@@ -211,12 +211,12 @@ impl Graph {
         }
     }
 
-    /// What the evaluation of one sample takes. An error as [`Graph::flows`].
+    /// What the evaluation of one sample takes. Fails as [`Graph::flows`] does.
     pub fn memory(&self) -> Result<Memory, GraphError> {
         Ok(Memory::of_sample(self, &self.flows()?))
     }
 
-    /// What every op gives. Checks all that [`Graph::validate`] does but the memory, and that it ends with a loss.
+    /// What every op gives. Checks all that [`Graph::validate`] does except the memory, and that the graph ends with a loss.
     pub fn flows(&self) -> Result<Vec<Flow>, GraphError> {
         if self.ops.len() > MAX_OPS {
             return Err(GraphError::TooManyOps);
@@ -269,8 +269,8 @@ impl Graph {
         self.ops.get(op.checked_sub(1)? as usize)
     }
 
-    /// Products that are added up in the evaluation of one sample, of masked tokens too, and what pools
-    /// take. At most [`MAX_PRODUCTS`] in a valid graph, 0 of another.
+    /// Products that are added up in the evaluation of one sample, including those of masked tokens, and what pools take. At most
+    /// [`MAX_PRODUCTS`] in a valid graph; 0 for an invalid one.
     pub fn products(&self) -> u64 {
         let flows = self.flows().unwrap_or_default();
         let products = self.ops.iter().zip(&flows);
@@ -286,8 +286,8 @@ impl Graph {
             .saturating_add(values.saturating_mul(VALUE_COST))
     }
 
-    /// Records, one after another, as the machine takes them: a byte that is no token, or a label that
-    /// is no class, counts as the last one. So no sponsor's record is one that nobody can evaluate.
+    /// Records, one after another, as the machine takes them: a byte that is not a token, or a label that is not a class, counts as
+    /// the last one. So any record that a sponsor gives can be evaluated.
     pub fn samples(&self, records: &[u8]) -> Vec<u8> {
         let most = self.classes().saturating_sub(1).min(255) as u8;
         let length = (self.inputs as usize).saturating_add(1);
@@ -355,7 +355,7 @@ pub(crate) fn layer(inputs: u32, outputs: u32, first: bool, last: bool) -> [Op; 
 }
 
 impl MaxEncodedLen for Graph {
-    /// Of a valid graph: the inputs, a two-byte length, [`MAX_OPS`] ops.
+    /// The length for a valid graph: the inputs, a two-byte length, [`MAX_OPS`] ops.
     fn max_encoded_len() -> usize {
         4 + 2 + MAX_OPS * Op::max_encoded_len()
     }

@@ -1,6 +1,6 @@
 //! The samples that score a round: a sealed shard, or records that chance draws from a public pool.
 //!
-//! A pool is hashed as a shard is, its public salt in the place of the key: a Merkle tree over
+//! A pool is hashed as a shard is, with its public salt in place of the key: a Merkle tree over
 //! [`seal_leaf`](crate::seal_leaf)s. So one proof serves both, and the root of one is never that of
 //! the other.
 
@@ -47,11 +47,12 @@ pub enum HoldOut {
 
 /// The record that is sample `sample` of `samples`, out of a pool of `records`: in the stretch from
 /// `sample * records / samples` up to the next sample's, the one that the seed's hash picks. So no
-/// record is drawn twice, and none is left out of reach. None if there is no such sample, or fewer
-/// records than samples.
+/// record is drawn twice, and none is left out of reach. None if there is no such sample, or there
+/// are fewer records than samples.
 ///
 /// The pick is 64 bits of the hash modulo the length of the stretch, which is below 2^32: no record
-/// is likelier than it should be by more than a part in 2^32; of pools of 2^24 records, in 2^40.
+/// is likelier than it should be by more than one part in 2^32, or in 2^40 for pools of 2^24
+/// records.
 pub fn draw(seed: &Hash, sample: u32, samples: u32, records: u32) -> Option<u32> {
     let start = |sample: u32| {
         let place = u64::from(sample).checked_mul(records.into())?;
@@ -121,16 +122,16 @@ impl HoldOut {
     }
 }
 
-/// The records of a round's samples, and what shows that they are.
+/// The records of a round's samples, and what proves that they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoundSamples {
     records: Vec<u8>,
-    /// Of a drawn round the siblings of every record in its pool; of a sealed one nothing, for all
-    /// of the shard is here.
+    /// For a drawn round, the siblings of every record in its pool; empty for a sealed one, because
+    /// the whole shard is here.
     siblings: Vec<Vec<Hash>>,
 }
 
-/// Those of a shard: all of its records, one after another.
+/// The samples of a shard: all of its records, one after another.
 impl From<Vec<u8>> for RoundSamples {
     fn from(records: Vec<u8>) -> Self {
         Self {
@@ -141,8 +142,8 @@ impl From<Vec<u8>> for RoundSamples {
 }
 
 impl RoundSamples {
-    /// The `samples` that `seed` draws from the pool of which this is the tree; `read` gives the
-    /// record at a place of it.
+    /// The `samples` that `seed` draws from the pool with this tree; `read` gives the record at a
+    /// place in the pool.
     pub fn drawn<E>(
         pool: &Tree,
         seed: &Hash,
@@ -216,7 +217,7 @@ mod tests {
         blake2_256(&[&number.to_le_bytes()])
     }
 
-    /// A pool of records of two bytes, no two the same, and `samples` of it.
+    /// A pool of records of two bytes, no two the same, and `samples` samples from it.
     fn pool(records: u32, samples: u32, seed: Hash) -> (HoldOut, RoundSamples, Vec<u8>) {
         let bytes: Vec<u8> = (0..records as u16).flat_map(u16::to_le_bytes).collect();
         let pool = pool_tree(&SALT, bytes.chunks(2));
@@ -257,15 +258,15 @@ mod tests {
     fn there_are_no_more_samples_than_asked_for_or_than_records() {
         assert_eq!(draw(&[0; 32], 4, 4, 1000), None);
         assert_eq!(draw(&[0; 32], 0, 0, 1000), None);
-        // The first of two samples out of one record has nothing to be drawn from.
+        // The first of two samples out of one record has no records to be drawn from.
         assert_eq!(draw(&[0; 32], 0, 2, 1), None);
         assert_eq!(draw(&[0; 32], 1, 2, 1), Some(0));
         let last = u32::MAX - 1;
         assert_eq!(draw(&[0; 32], last, u32::MAX, u32::MAX), Some(last));
     }
 
-    /// 8 records a sample, 4,000 seeds: of each record 500 draws are expected, with a standard
-    /// deviation of 21.
+    /// 8 records a sample, 4,000 seeds: each record is expected to be drawn 500 times, with a
+    /// standard deviation of 21.
     #[test]
     fn every_record_is_as_likely_as_any_other() {
         let mut drawn = [0u32; 24];
@@ -346,7 +347,7 @@ mod tests {
             let level = bit.index(wrong.len());
             wrong[level][bit.index(32)] ^= 1;
             prop_assert!(!holds(record, &wrong));
-            // What the same proof says of another pool, another seed, or no pool at all.
+            // What the same proof shows for another pool, another seed, or no pool at all.
             let HoldOut::Drawn { salt, root, records, seed } = hold_out else {
                 panic!("drawn");
             };

@@ -8,7 +8,8 @@ pub fn losses_node(losses: &[u32]) -> SumNode {
     losses_tree(losses).root()
 }
 
-/// Losses of a leaf of [`losses_tree`]: as many as one block of the hash takes, 128 bytes with a tag.
+/// Losses in a leaf of [`losses_tree`]: as many as fit into one block of the hash, which takes 128
+/// bytes with a tag.
 pub const LOSS_TILE: usize = 31;
 
 /// The Merkle-sum tree over per-sample losses (Q16 bits), in tiles of [`LOSS_TILE`], the last perhaps

@@ -1,5 +1,5 @@
-//! A graph on one sample, op by op: the definition that every implementation must equal. What each op
-//! does is in [`crate::op`], a file a family.
+//! A graph on one sample, op by op: the definition that every implementation must equal. What each
+//! op does is in [`crate::op`], one file per family.
 
 use crate::evaluator::EvalError;
 use crate::graph::Graph;
@@ -47,7 +47,7 @@ pub fn run(graph: &Graph, weights: &[i16], record: &[u8]) -> Result<Vec<Tensor>,
     run_views(graph, weights, &views, record)
 }
 
-/// [`run`] with the int8 view of all of `weights` beside them.
+/// [`run`], given the int8 view of all of `weights` as well.
 pub(crate) fn run_views(
     graph: &Graph,
     weights: &[i16],
@@ -66,7 +66,7 @@ pub(crate) fn run_views(
 }
 
 /// Executes one op. `params` are exactly the master weights that it reads
-/// ([`Graph::parameters_read`]), `record` the sample with its label, and `before` what all ops
+/// ([`Graph::parameters_read`]), `record` the sample with its label, and `before` is what all ops
 /// before it gave: the op takes the last of them, and the first op takes the sample.
 pub fn apply(
     op: &Op,

@@ -1,8 +1,8 @@
 //! How much memory the evaluation of one sample takes, as it follows from the graph alone.
 //!
-//! Forward, a tensor is held from the op that gives it to the last one that takes it. Backward, what the
-//! ops gave is held to the end, and so is what a later op gave back for an earlier one until that one's turn.
-//! Implementations may take less, and besides it the weights and the operands of the product at hand.
+//! Forward, a tensor is held from the op that gives it to the last one that takes it. Backward, what the ops gave is held to the
+//! end, and so is what a later op gave back for an earlier one until that one's turn. Implementations may take less; they also hold
+//! the weights and the operands of the current product.
 
 use crate::graph::{Flow, Graph, Kind};
 use crate::op::{Op, Width};
@@ -13,22 +13,22 @@ use core::ops::Range;
 /// Most bytes that both passes of one sample take.
 pub const MAX_SAMPLE_BYTES: u64 = 1 << 31;
 
-/// Sums are computed in rows of a multiple of so many, whatever the width of a tensor.
+/// Sums are computed in rows of a multiple of this many, whatever the width of a tensor.
 const COLUMNS: u64 = 32;
 
-/// What the evaluation of one sample takes, at most at one time.
+/// The most memory that the evaluation of one sample takes at any one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// Bytes of the forward pass.
     pub forward: u64,
     /// Bytes of both passes; at most [`MAX_SAMPLE_BYTES`] in a valid graph.
     pub backward: u64,
-    /// Values of the forward pass, for devices on which all have the same size.
+    /// Values of the forward pass, for devices on which all values have the same size.
     pub values: u64,
 }
 
 impl Memory {
-    /// Of a graph whose ops give `flows`.
+    /// The memory of a sample in a graph whose ops give `flows`.
     pub(crate) fn of_sample(graph: &Graph, flows: &[Flow]) -> Self {
         let values = flows.iter().map(Flow::values);
         let largest = values.fold(graph.inputs.into(), u64::max);
@@ -38,8 +38,7 @@ impl Memory {
             at_hand,
             kept_for_backwards(graph, flows),
             waiting_peak(graph, flows),
-            // Of a tensor: the adjoint, what is given back for what the op took, and as much to add and
-            // to divide them.
+            // For a tensor: the adjoint, what is given back for what the op took, and as much again to add and divide them.
             largest.saturating_mul(16),
             product_bytes(graph, flows).max(largest.saturating_mul(4)),
         ]);
@@ -54,7 +53,7 @@ impl Memory {
     }
 }
 
-/// By op, the last one that takes what it gives, besides the op that follows it.
+/// For each op, the last one that takes what it gives, besides the op that follows it.
 pub fn last_references(graph: &Graph) -> Vec<Option<usize>> {
     let mut last = vec![None; graph.ops.len()];
     for (index, op) in graph.ops.iter().enumerate() {
@@ -78,9 +77,9 @@ pub fn is_taken_backwards(op: &Op, given: &Flow) -> bool {
 /// The width of every tensor of a [`residual_chain`] but the first and the last.
 pub const RESIDUAL_CHAIN_WIDTH: u32 = 2048;
 
-/// A legal model of 24,586 parameters whose samples are a byte of ten classes. It has 246 residuals, of which op `n` takes what
-/// the wide op `from(n)` gave, from 1 to `n - 1`: so much can be held at one time in few parameters, which is what tests of
-/// memory need.
+/// A legal model of 24,586 parameters whose samples are a byte with ten classes. It has 246 residuals: op `n` takes what the wide
+/// op `from(n)` gave, from 1 to `n - 1`. So a model with few parameters can hold a lot at one time, which is what tests of memory
+/// need.
 pub fn residual_chain(from: impl Fn(u32) -> u32) -> Graph {
     let width = RESIDUAL_CHAIN_WIDTH;
     let requant = Op::Requant {
@@ -114,8 +113,7 @@ fn sum<const N: usize>(parts: [u64; N]) -> u64 {
     parts.into_iter().fold(0, u64::saturating_add)
 }
 
-/// What an op takes and what it gives: two tensors of every kind, each as large as the largest. Their memory
-/// is used again and again.
+/// What an op takes and what it gives: two tensors of every kind, each as large as the largest. Their memory is reused.
 fn at_hand(graph: &Graph, flows: &[Flow]) -> u64 {
     let kinds = [Kind::Narrow, Kind::Wide, Kind::Shares, Kind::Loss];
     let largest = kinds.map(|kind| {
@@ -191,7 +189,7 @@ fn waiting_peak(graph: &Graph, flows: &[Flow]) -> u64 {
     peak(graph.ops.len(), held)
 }
 
-/// The largest sum of sizes that are held at one op; each is held while the ops of its range run.
+/// The largest sum of the sizes held at any one op; each is held while the ops of its range run.
 fn peak(ops: usize, held: impl Iterator<Item = (Range<usize>, u64)>) -> u64 {
     let mut changes = vec![(0u64, 0u64); ops.saturating_add(1)];
     for (range, size) in held {
@@ -273,11 +271,11 @@ mod tests {
             panic!("{error}");
         };
         assert!(bytes > MAX_SAMPLE_BYTES);
-        // It is for its memory alone.
+        // It is refused for its memory alone.
         assert!(graph(246).flows().is_ok());
     }
 
-    /// About GPT-2's smallest, of 1024 tokens.
+    /// About the size of the smallest GPT-2, with 1024 tokens.
     #[test]
     fn a_hundred_million_parameters_are_legal() {
         let graph = Graph::transformer(&Transformer {

@@ -4,11 +4,11 @@
 //! the merge is `D = round_div(N, W << 16)` for every parameter: a weighted mean times an outer rate, in which a
 //! delta in two halves of the same weight counts as it did whole.
 //!
-//! The outer rate is that of DiLoCo (arXiv:2311.08105). A mean of sparse deltas is short: a parameter that one hand of
-//! three moves goes a third of its way. A rate above 1 makes good for it.
+//! The outer rate is that of DiLoCo (arXiv:2311.08105). A mean of sparse deltas is short: a parameter that only one contributor of
+//! three moves goes a third of its way. A rate above 1 makes up for it.
 //!
-//! Bounds: a weight is at most 2^20, a factor 2^17, a change below 2^15, so `|n_i| < 2^52`, and of
-//! 2^10 reveals `|N| < 2^62`: i64 does.
+//! Bounds: a weight is at most 2^20, a factor 2^17, a change below 2^15, so `|n_i| < 2^52`, and with 2^10 reveals `|N| < 2^62`: i64
+//! is enough.
 
 use crate::arith::{clamp_master, round_div};
 use crate::delta::Delta;
@@ -23,10 +23,10 @@ pub const MAX_WEIGHT: u32 = 1 << 20;
 pub const FACTOR_ONE: u32 = 1 << 16;
 /// An outer rate of 1.
 pub const OUTER_RATE_ONE: u16 = 1 << 8;
-/// Least outer rate, Q8: less would merge little of what was learned, and so hide what a price pays.
+/// Smallest outer rate, Q8: less would merge little of what was learned, and so hide what a price pays.
 pub const MIN_OUTER_RATE: u16 = 1 << 7;
-/// Largest outer rate, Q8. Of deltas that have all in common the mean is the best step, and at twice the mean nothing is
-/// gained: a larger rate would let a sponsor see deltas that are never merged.
+/// Largest outer rate, Q8. For deltas that are all alike the mean is the best step, and at twice the mean nothing is gained: a
+/// larger rate would let a sponsor see deltas that are never merged.
 pub const MAX_OUTER_RATE: u16 = 2 << 8;
 /// Largest factor, Q16.
 pub const MAX_FACTOR: u32 = (MAX_OUTER_RATE as u32) << 8;
@@ -59,7 +59,7 @@ impl Part<'_> {
     }
 }
 
-/// A merge of at most [`MAX_REVEALS`] deltas on weights that all of them are deltas to.
+/// A merge of at most [`MAX_REVEALS`] deltas, all to the same weights.
 #[derive(Clone, Debug)]
 pub struct Merge<'a> {
     base: &'a [i16],
@@ -70,7 +70,7 @@ pub struct Merge<'a> {
 }
 
 impl<'a> Merge<'a> {
-    /// Of these parts on `base`. Entries past the base are passed over.
+    /// A merge of these parts on `base`. Entries past the base are skipped.
     pub fn new(base: &'a [i16], parts: &[Part]) -> Self {
         let mut terms: Vec<_> = parts.iter().map(|part| part.terms().peekable()).collect();
         let mut moves = Vec::new();

@@ -11,7 +11,8 @@ impl Paired {
     /// By how much the losses fall. The standard error of a sum over `N` samples with first and
     /// second moments `S1`, `S2` is `isqrt((N * S2 - S1^2) / (N - 1))`, both rounded down.
     ///
-    /// The square of a difference of two `u32` fits 64 bits, and so many sums 128.
+    /// The square of a difference of two `u32` fits 64 bits, and the sum of the squares of all
+    /// samples fits 128.
     pub fn fall(before: &[u32], after: &[u32]) -> Self {
         let pairs = before.iter().zip(after);
         let (sum, squares) = pairs.fold((0i64, 0u128), |(sum, squares), (before, after)| {
@@ -20,8 +21,8 @@ impl Paired {
             (sum + fall, squares + u128::from(square))
         });
         let n = before.len() as u128;
-        // Not negative, by Cauchy-Schwarz. A loss is below 2^31 and there are at most 2^31: no
-        // product passes 2^124.
+        // Not negative, by Cauchy-Schwarz. A loss is below 2^31 and there are at most 2^31 of them:
+        // no product passes 2^124.
         let variance = (n * squares)
             .saturating_sub(u128::from(sum.unsigned_abs()).pow(2))
             .checked_div(n.saturating_sub(1).max(1))

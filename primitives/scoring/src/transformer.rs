@@ -4,8 +4,8 @@ use crate::graph::{Graph, MAX_OPS};
 use crate::op::{Op, Width};
 use alloc::vec::Vec;
 
-/// The shape of a decoder-only transformer: before each attention and each pair of linear layers a
-/// norm, around each a residual.
+/// The shape of a decoder-only transformer: a norm before each attention and each pair of linear
+/// layers, and a residual around each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transformer {
     /// Number of different tokens, which are bytes.
@@ -32,12 +32,12 @@ const MIXED: u8 = 5;
 const HIDDEN: u8 = 5;
 const SQUARED: u8 = 3;
 const LOGIT: u8 = 6;
-/// Of the int8 view of a weight, and of a master weight.
+/// Bits after the point of the int8 view of a weight, and of a master weight.
 const VIEW: u8 = 8;
 const MASTER: u8 = 16;
 
 impl Graph {
-    /// A transformer of this shape. [`Graph::validate`] says whether such a transformer can be.
+    /// A transformer of this shape. [`Graph::validate`] says whether it is valid.
     ///
     /// Units: residual stream 2^-10, norm 2^-5, queries, keys and values 2^-4, means of values 2^-5,
     /// hidden activation 2^-5 and squared 2^-3, scores and logits 2^-6 (log2), weight view 2^-8. So a
@@ -60,7 +60,7 @@ impl Graph {
             width,
             shift: MASTER - STREAM,
         });
-        // More than fit are refused by `validate`.
+        // `validate` refuses more than fit.
         for _ in 0..layers.min(MAX_OPS as u32) {
             let mixed = ops.attention(shape);
             stream = ops.add(stream, (width, width), mixed);
@@ -145,7 +145,7 @@ impl Ops {
         });
     }
 
-    /// From one unit to another that is not finer.
+    /// Requantises from one unit to another that is not finer.
     fn scale(&mut self, from: u8, to: u8, width: Width) -> u32 {
         self.push(Op::Requant {
             shift_in: from - to,
@@ -155,7 +155,7 @@ impl Ops {
         })
     }
 
-    /// Up to the means of the values; returns their unit.
+    /// Adds the ops up to the means of the values; returns their unit.
     fn attention(&mut self, shape: &Transformer) -> u8 {
         let Transformer {
             tokens,
@@ -179,7 +179,8 @@ impl Ops {
         MIXED
     }
 
-    /// A linear op of so many inputs and outputs from activations in a unit, added to the stream.
+    /// Adds a linear op with this many inputs and outputs to the stream; it takes activations in
+    /// `unit`.
     fn add(&mut self, stream: u32, (inputs, outputs): (u32, u32), unit: u8) -> u32 {
         self.linear(inputs, outputs);
         self.scale(unit + VIEW, STREAM, Width::Wide);
@@ -187,8 +188,8 @@ impl Ops {
     }
 }
 
-/// Of products in 2^-8 makes scores in 2^-6 log2 units: a shift by 2, and `log2(e) / sqrt(width)` as
-/// a multiplier of 8 bits.
+/// Turns products in 2^-8 into scores in 2^-6 log2 units: a shift by 2, and `log2(e) / sqrt(width)`
+/// as a multiplier of 8 bits.
 fn score_scale(head_width: u32) -> Op {
     // log2(e)^2 in Q16.
     const SQUARE: u64 = 136_405;
@@ -196,7 +197,7 @@ fn score_scale(head_width: u32) -> Op {
         let square = (SQUARE << (2 * shift)) / u64::from(head_width.max(1));
         (square >> 16).isqrt()
     };
-    // At 7 bits it is below 256 for every width, and from one to the next it grows to its double.
+    // At 7 bits it is below 256 for every width, and it doubles from one shift to the next.
     let shift = (7..=15).rev().find(|shift| multiplier(*shift) <= 255);
     let shift_out = shift.unwrap_or(7);
     Op::Requant {

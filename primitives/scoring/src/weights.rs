@@ -26,7 +26,7 @@ pub enum WeightsError {
     },
 }
 
-/// Master weights: 16-bit, each in +-[`MASTER_BOUND`], in units of 2^-16.
+/// Master weights: 16-bit, each within +-[`MASTER_BOUND`], in units of 2^-16.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MasterWeights(Vec<i16>);
 
@@ -58,7 +58,7 @@ impl MasterWeights {
     }
 
     /// Root of a plain Merkle tree; a leaf is the little-endian bytes of [`WEIGHT_TILE`] weights,
-    /// of fewer in the last.
+    /// or fewer in the last.
     pub fn root(&self) -> Hash {
         tree(&self.to_bytes()).root().hash
     }

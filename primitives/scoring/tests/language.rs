@@ -1,5 +1,5 @@
-//! Equality is not quality, for the ops of a transformer: they are held against floating point, and
-//! a transformer is made by hand that has to do what it was made for.
+//! Equality is not quality, for the ops of a transformer: they are compared with floating point,
+//! and a hand-made transformer has to do what it was made for.
 
 #![allow(clippy::unwrap_used)]
 
@@ -78,15 +78,15 @@ proptest! {
         let terms = shares.iter().zip(&values);
         let sum: f64 = terms.map(|(share, value)| f64::from(*share) * f64::from(*value)).sum();
         let error = f64::from(mean(&shares, values.iter().copied())) - 16.0 * sum / n;
-        // Of an odd `n` its half is rounded down.
+        // For an odd `n`, its half is rounded down.
         prop_assert!((-0.5 - 0.5 / n..=0.5).contains(&error), "{error}");
     }
 }
 
 #[test]
 fn attention_takes_in_what_it_looks_for() {
-    // Rows are a query, a key and a value, of one head of four: keys are different, and the last
-    // token looks for the second.
+    // Rows are a query, a key and a value, with one head of width four: all keys differ, and the
+    // last token looks for the second.
     let (heads, head_width, tokens) = (1, 4, 4u32);
     let key = |at: usize| (0..4).map(move |c| if c == at { 120i8 } else { 0 });
     let rows: Vec<i8> = (0..4)
@@ -134,9 +134,9 @@ fn attention_takes_in_what_it_looks_for() {
 const VOCAB: u32 = 4;
 const TOKENS: u32 = 8;
 
-/// A transformer that was made to say every token's predecessor: one layer, whose attention finds the
-/// place before the own one and copies the token that is there to a part of the stream of its own,
-/// which the head reads.
+/// A transformer made to output every token's predecessor: one layer, whose attention finds the
+/// place before its own and copies the token there to a separate part of the stream, which the head
+/// reads.
 fn copier() -> (Graph, Vec<i16>) {
     let (vocab, tokens) = (VOCAB as usize, TOKENS as usize);
     // The token, its place, the token before it.
@@ -151,7 +151,7 @@ fn copier() -> (Graph, Vec<i16>) {
         tied: false,
     };
     let mut graph = Graph::transformer(&shape);
-    // Sure of itself: scores and logits count sixteen times.
+    // It is confident: scores and logits count sixteen times.
     for (op, field) in [(5, 0), (21, 1)] {
         if let Op::Requant {
             shift_in,
@@ -171,7 +171,7 @@ fn copier() -> (Graph, Vec<i16>) {
     (0..vocab).for_each(|token| set(0, token, token));
     (0..tokens).for_each(|place| set(0, vocab + place, vocab + place));
     for place in 0..tokens {
-        // A query for the place before, a key of the own.
+        // A query for the place before, a key for its own.
         if place > 0 {
             set(2, place - 1, vocab + place);
         }
@@ -203,14 +203,14 @@ fn a_transformer_made_to_copy_copies() {
             .collect()
     };
     for (a, b) in (0..4).flat_map(|a| (0..4).map(move |b| (a, b))) {
-        // Two tokens in turns: what comes next is what was before.
+        // Two tokens in turn: the next token is the one before.
         let record: Vec<u8> = (0..9).map(|at| if at % 2 == 0 { a } else { b }).collect();
         let losses = token_losses(&record);
         assert!(losses[1..].iter().all(|loss| *loss < 0.001), "{losses:?}");
         let samples = Samples::new(TOKENS, VOCAB, &record).unwrap();
         assert_eq!(predict(&graph, &weights, &samples), Ok(vec![a]));
         if a != b {
-            // And where the turn is broken, it is wrong.
+            // And where the pattern is broken, it is wrong.
             let mut broken = record.clone();
             broken[5] = (0..4).find(|other| *other != a && *other != b).unwrap();
             let losses = token_losses(&broken);
@@ -341,7 +341,8 @@ fn a_transformer_means_what_its_units_say() {
         };
         let graph = Graph::transformer(&shape);
         let mut random = Random(5);
-        // Sums of four even ones: of a spread as at the start of training, and nearly three times that.
+        // Sums of four uniform values: with the spread of weights at the start of training, and
+        // nearly three times that.
         let mut weight = || {
             let one = |_| (random.below(2 * most) as i64 - most as i64) as i16;
             (0..4).map(one).sum()

@@ -1,5 +1,5 @@
-//! Equality is not quality: an exact machine that computes the wrong thing is equal everywhere.
-//! So its losses are held against floating point, here and nowhere else.
+//! Equality is not quality: an exact machine that computes the wrong thing is equal everywhere. So
+//! its losses are compared with floating point, here and nowhere else.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,7 +8,7 @@ use gotong_scoring::{predict, Evaluator, Graph, Reference, Samples};
 use proptest::collection::vec as any_vec;
 use proptest::prelude::*;
 
-/// Loss of `label` in bits, of logits in 1/64 log2 units.
+/// Loss of `label` in bits, from logits in 1/64 log2 units.
 fn cross_entropy_f64(logits: &[i16], label: u8) -> f64 {
     let logits: Vec<f64> = logits.iter().map(|z| f64::from(*z) / 64.0).collect();
     let most = logits.iter().copied().fold(f64::MIN, f64::max);
@@ -115,7 +115,7 @@ fn an_mlp_means_what_its_units_say() {
         let sum: f64 = expected.iter().map(|z| z.exp2()).sum();
         loss_error += bits(losses[index]) - (sum.log2() - expected[usize::from(label)]);
     }
-    // Weights lose 8 bits to their view and hidden activations are sixteenths.
+    // Weights lose 8 bits in their view, and hidden activations are in sixteenths.
     assert!(worst < 0.25, "{worst}");
     assert!(agree >= 195, "{agree}");
     assert!((loss_error / 200.0).abs() < 0.01, "{loss_error}");

@@ -124,7 +124,8 @@ fn entrants(deltas: &[Delta], weight: u32) -> Vec<Entrant<'_>> {
     deltas.iter().map(entrant).collect()
 }
 
-/// Rounds of four honest contributors and one that made noise: each learns from the model so far.
+/// Rounds with four honest contributors and one that sends noise: each learns from the model so
+/// far.
 #[test]
 fn honest_work_is_credited_and_noise_is_not() {
     let (mut honest_credit, mut noise_credit, mut noise_merged) = (0, 0, 0);
@@ -152,7 +153,7 @@ fn honest_work_is_credited_and_noise_is_not() {
     );
 }
 
-/// The gain is what the model gained on B, and every credit of it is proved.
+/// The gain is what the model gained on B, and every credit for it is proved.
 fn check_consistency(
     graph: &Graph,
     base: &[i16],

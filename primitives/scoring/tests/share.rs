@@ -73,7 +73,7 @@ fn scaled(direction: &[i64], most: i64) -> Vec<i32> {
 fn honest(base: &[i16], seed: u64) -> Delta {
     let own = samples(200, 1_000 + seed);
     let mut downhill: Vec<i64> = gradient(base, &own).iter().map(|way| -way).collect();
-    // Of biases a unit does more than of weights: they would be all that is learned.
+    // A unit does more to biases than to weights: otherwise biases would be all that is learned.
     let weights = downhill.len() - CLASSES as usize;
     downhill[weights..].fill(0);
     Delta::compress(&scaled(&downhill, 12_000), 1_000)
@@ -119,13 +119,13 @@ fn play(base: &[i16], exam: &Samples, submitted: &[Submitted]) -> ShareRound {
     played
 }
 
-/// What these were credited together.
+/// What these rows were credited together.
 fn sum(played: &ShareRound, rows: std::ops::Range<usize>) -> i64 {
     let credits = played.credits[rows].iter().flatten();
     credits.map(|credit| credit.credit).sum()
 }
 
-/// What these are paid together if it was their first round.
+/// What these rows are paid together if it was their first round.
 fn paid(played: &ShareRound, rows: std::ops::Range<usize>) -> u64 {
     let doubt = ShareTerms::default().doubt_q8;
     let credits = played.credits[rows].iter().flatten();
@@ -134,7 +134,7 @@ fn paid(played: &ShareRound, rows: std::ops::Range<usize>) -> u64 {
         .sum()
 }
 
-/// All of full stake, and new.
+/// All with full stake, and new.
 fn new(deltas: &[Delta]) -> Vec<Submitted<'_>> {
     deltas.iter().map(|delta| (delta, STAKE, false)).collect()
 }
@@ -175,8 +175,7 @@ fn whispers_void_nothing() {
 fn a_poison_and_its_cure_earn_nothing() {
     let (base, exam) = (base(), samples(800, 1));
     let alone = play(&base, &exam, &new(&four(&base)));
-    // A direction that neither helps nor harms at the base: along it both ways are harmful, and the way back is worth
-    // much.
+    // A direction that neither helps nor harms at the base: both ways along it are harmful, and the way back is worth a lot.
     let uphill = gradient(&base, &samples(200, 99));
     let mut random = Random(11);
     let drawn: Vec<i64> = uphill.iter().map(|_| random.within(1_000)).collect();
@@ -210,14 +209,14 @@ fn a_poison_and_its_cure_earn_nothing() {
     }
 }
 
-/// What all positive credits come to.
+/// The sum of all positive credits.
 fn positive(played: &ShareRound) -> i64 {
     let credits = played.credits.iter().flatten();
     credits.map(|credit| credit.credit.max(0)).sum()
 }
 
-/// Who holds most of the stake sends a step that is far too long, and brakes it with another account: without the brake
-/// the merge would overshoot. The twin is not paid for what the brake takes back.
+/// An attacker with most of the stake sends a step that is far too long, and brakes it with another account: without the brake the
+/// merge would overshoot. The twin is not paid for what the brake takes back.
 #[test]
 fn a_twin_is_not_paid_for_what_its_brake_takes_back() {
     let (base, exam) = (base(), samples(800, 3));

@@ -1,5 +1,5 @@
-//! Equality is not quality, for the ops of images: a convolution is made by hand that has to find what
-//! it was made for, and a network is held against floating point.
+//! Equality is not quality, for the ops of images: a hand-made convolution has to find what it was
+//! made for, and a network is compared with floating point.
 
 #![allow(clippy::unwrap_used)]
 
@@ -36,8 +36,8 @@ fn picture(cross: usize, top: usize, left: usize) -> Vec<u8> {
     pixels
 }
 
-/// A network that was made to tell crosses: a channel for each, which is its picture less a bias that
-/// only a whole cross is above; the largest of all places says which.
+/// A network made to tell crosses apart: it has a channel for each, with the cross's picture as
+/// weights and a bias that only a whole cross exceeds; the largest over all places says which.
 fn finder() -> (Graph, Vec<i16>) {
     let graph = Graph::cnn(&Cnn {
         image: image(SIDE as u16, SIDE as u16, 1),
@@ -51,7 +51,7 @@ fn finder() -> (Graph, Vec<i16>) {
     });
     let mut weights = Vec::new();
     for cross in CROSSES {
-        // A quarter for a pixel of the cross.
+        // A quarter for each pixel of the cross.
         weights.extend(cross.map(|is_white| 16_384 * i16::from(is_white)));
     }
     // Four and a half pixels of the cross, in 1/8192.
@@ -91,7 +91,7 @@ fn a_convolution_made_to_find_a_cross_finds_it_anywhere() {
         let samples = Samples::new(graph.inputs, 2, &records).unwrap();
         let predicted = predict(&graph, &weights, &samples).unwrap();
         assert!(predicted.iter().all(|class| usize::from(*class) == cross));
-        // Where it is makes no difference, also at the border.
+        // Its position makes no difference, even at the border.
         let losses = Reference.losses(&graph, &weights, &samples).unwrap();
         assert!(losses
             .iter()
@@ -222,7 +222,7 @@ fn a_cnn_means_what_its_units_say() {
         assert_eq!(graph.validate(), Ok(()));
         let mut random = Random(3);
         let (mut worst, mut error) = (0f64, 0.0);
-        // Several networks, for what is rounded in one of them is the same for every sample.
+        // Several networks, because the rounding in one of them is the same for every sample.
         for _ in 0..10 {
             // About as large as at the start of training.
             let mut weights = Vec::new();
@@ -267,7 +267,7 @@ fn a_cnn_means_what_its_units_say() {
 
 #[test]
 fn a_maximum_is_kept_and_a_sum_is_a_mean() {
-    // Three channels of an image of 4 x 4, of which each counts up.
+    // Three channels of an image of 4 x 4, each counting up.
     let pixels: Vec<i8> = (0..48)
         .map(|at| (at / 3) as i8 - 8 * (at % 3) as i8)
         .collect();

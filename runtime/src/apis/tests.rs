@@ -1,4 +1,4 @@
-//! What a client is answered that knows runtime APIs only.
+//! Answers to a client that only knows runtime APIs.
 
 use super::{api::dispatch, *};
 use crate::{RuntimeOrigin, UNIT};

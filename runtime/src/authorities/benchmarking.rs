@@ -9,7 +9,7 @@ use frame_system::RawOrigin;
 use pallet_session::SessionManager;
 use sp_runtime::traits::{OpaqueKeys, TrailingZeroInput};
 
-/// Session keys that nobody has the secrets of, others for every `seed`.
+/// Session keys whose secrets nobody has, different ones for every `seed`.
 fn keys<T: Config>(seed: u32) -> T::Keys {
     // As long as both keys of the runtime are.
     let bytes = [seed.to_le_bytes(); 32].concat();
@@ -45,7 +45,7 @@ where
     who
 }
 
-/// Makes accounts authorities, so that there are `count` of them; gives back the last.
+/// Makes accounts authorities, so that there are `count` of them; returns the last one.
 fn fill<T: Config>(count: u32) -> T::AccountId
 where
     T::Token: Mutate<T::AccountId>,

@@ -1,4 +1,4 @@
-//! Who comes, who goes, and who is thrown out.
+//! Authorities that come, go, and are thrown out.
 
 use super::*;
 use crate::{
@@ -41,7 +41,7 @@ fn keys(babe: Sr25519Keyring, grandpa: Ed25519Keyring) -> SessionKeys {
     }
 }
 
-/// That these keys, or whoever has their secrets, want `owner` to be their owner.
+/// A proof that the holder of these keys wants `owner` to be their owner.
 fn proof_of_possession(
     owner: Sr25519Keyring,
     babe: Sr25519Keyring,
@@ -84,7 +84,7 @@ fn remove(who: Sr25519Keyring) -> Call {
     Call::remove { who: account(who) }
 }
 
-/// Dave as an account that the council may add.
+/// Makes Dave an account that the council may add.
 fn candidate() {
     assert_ok!(set_keys(Dave, Dave, Ed25519Keyring::Dave));
     assert_ok!(call(signed(Dave), Call::bond {}));
@@ -114,7 +114,7 @@ fn seal(header: &mut Header, signer: Sr25519Keyring) {
     header.digest_mut().push(seal);
 }
 
-/// Two blocks of one slot, which the authority of this index made and `signer` signed.
+/// Two blocks for one slot, which the authority with this index made and `signer` signed.
 fn two_blocks(
     index: u32,
     offender: Sr25519Keyring,
@@ -195,7 +195,7 @@ fn a_session_is_as_long_as_the_chains_epoch_and_no_set_changes_for_nothing() {
         next(first + epoch);
         assert_eq!(Session::current_index(), 1);
         assert_eq!(Babe::epoch_index(), 1);
-        // The end of a session leaves room, so that the block counts as time.
+        // The end of a session leaves room, so the block counts as time.
         assert!(
             Timing::fullness() < timing::FULL,
             "{:?}",
@@ -300,7 +300,7 @@ fn who_makes_two_blocks_for_a_slot_loses_its_bond_and_its_place() {
         let [alice, _, charlie] = GENESIS;
         assert!(are_authorities(&[alice, charlie]));
 
-        // Nothing is left to give back but the way to come again, with another bond.
+        // Withdrawing gives nothing back, but lets the account come again with another bond.
         assert_err!(call(signed(Bob), Call::withdraw {}), Errors::TooEarly);
         end_sessions(REPORT_SESSIONS);
         let free = Balances::balance(&account(Bob));
@@ -343,12 +343,12 @@ fn a_forged_report_is_refused() {
         forged.second_header = forged.first_header.clone();
         let refused = report(forged, owner_of(Bob));
         assert_err!(refused, Errors::InvalidEquivocationProof);
-        // By whoever is no authority, and with the proof of another.
+        // Reported about an account that is not an authority, and with the proof of another.
         for owner in [Eve, Bob] {
             let refused = report(two_blocks(1, Eve, Eve), owner_of(owner));
             assert_err!(refused, Errors::InvalidKeyOwnershipProof);
         }
-        // Of another session than that of the slot.
+        // Reported with another session than that of the slot.
         let (proof, mut owner) = (two_blocks(1, Bob, Bob), owner_of(Bob));
         owner.session = 0;
         assert_err!(report(proof, owner), Errors::InvalidKeyOwnershipProof);
@@ -356,7 +356,7 @@ fn a_forged_report_is_refused() {
     });
 }
 
-/// Whoever saw it on another chain, or on this one, can register the keys for nobody else.
+/// An account that saw it on another chain, or on this one, still cannot register the keys for anybody else.
 #[test]
 fn a_proof_of_possession_serves_one_account() {
     execute(LOCAL_TESTNET_RUNTIME_PRESET, || {
@@ -371,7 +371,7 @@ fn a_proof_of_possession_serves_one_account() {
     });
 }
 
-/// It may as well be one that was withheld here, with all blocks before it. So a key is for one chain.
+/// It could just as well be one that was withheld here, with all blocks before it. So a key must be used for one chain only.
 #[test]
 fn a_block_for_another_chain_counts_as_the_second_of_its_slot() {
     execute(LOCAL_TESTNET_RUNTIME_PRESET, || {
@@ -413,7 +413,7 @@ fn an_equivocator_cannot_hide_behind_new_keys() {
         let calls = vec![purge.into()];
         let batch = pallet_utility::Call::<Runtime>::batch_all { calls };
         assert_err!(call(signed(Bob), batch), filtered);
-        // Nor does it save the bond to leave.
+        // Nor does leaving save the bond.
         assert_ok!(call(signed(Bob), Call::resign {}));
         assert_ok!(report(proof, owner));
         assert_eq!(held(Bob), 0);
@@ -426,7 +426,7 @@ fn who_votes_twice_in_a_round_loses_its_bond() {
         let (set, round) = (0u64, 7u64);
         let vote = |hash: u8, signer: Ed25519Keyring| {
             let target = (Hash::repeat_byte(hash), 1u32);
-            // A prevote is the first kind of message, and of equivocation.
+            // A prevote is the first kind of message, and the first kind of equivocation.
             let signature = signer.sign(&localized_payload(round, set, &(0u8, target)));
             (target, signature)
         };
@@ -450,7 +450,7 @@ fn who_votes_twice_in_a_round_loses_its_bond() {
     });
 }
 
-/// A set that BABE has and GRANDPA does not would keep who was thrown out among those who finalize.
+/// If BABE had a set that GRANDPA does not have, an authority that was thrown out would still be among those that finalize.
 #[test]
 fn finality_takes_in_a_set_that_came_during_a_forced_change() {
     execute(LOCAL_TESTNET_RUNTIME_PRESET, || {
@@ -461,7 +461,7 @@ fn finality_takes_in_a_set_that_came_during_a_forced_change() {
             best_finalized_block_number: 0,
         };
         assert_ok!(motion(&[Alice, Bob], stalled));
-        // The forced change is of the set that begins now. Dave is in the next, which comes while it waits.
+        // The forced change concerns the set that begins now. Dave is in the next one, which comes while the change waits.
         end_sessions(1);
         assert!(pallet_grandpa::PendingChange::<Runtime>::exists());
         end_sessions(5);
@@ -469,7 +469,7 @@ fn finality_takes_in_a_set_that_came_during_a_forced_change() {
         let [alice, bob, charlie] = GENESIS;
         let four = [alice, bob, charlie, (Dave, Ed25519Keyring::Dave)];
         assert!(are_authorities(&four));
-        // And no set changes for nothing after that.
+        // And after that, no set changes without reason.
         let set = Grandpa::current_set_id();
         end_sessions(3);
         assert_eq!(Grandpa::current_set_id(), set);

@@ -67,7 +67,7 @@ impl pallet_grandpa::Config for Runtime {
     type WeightInfo = ();
     type MaxAuthorities = MaxAuthorities;
     type MaxNominators = ConstU32<0>;
-    // A session brings one set at the most.
+    // A session brings at most one set.
     type MaxSetIdSessionEntries = ConstU64<{ REPORT_SESSIONS as u64 }>;
     type KeyOwnerProof = MembershipProof;
     type EquivocationReportSystem =
@@ -92,7 +92,7 @@ where
     }
 }
 
-/// pallet-session ends no session by itself: see [`EndSession`].
+/// pallet-session ends no session on its own: see [`EndSession`].
 pub struct EndedByBabe;
 
 impl pallet_session::ShouldEndSession<BlockNumber> for EndedByBabe {

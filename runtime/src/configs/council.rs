@@ -45,8 +45,8 @@ parameter_types! {
         Weight::from_parts(250 * WEIGHT_REF_TIME_PER_MILLIS, u64::MAX);
 }
 
-/// A member that does not vote in time votes against. With the SDK's own default votes, one member or half of them would vote
-/// for the others, and two thirds would not be two thirds.
+/// A member that does not vote in time votes against. With the SDK's own default votes, one member or half of them would decide for
+/// the others, and two thirds would not be two thirds.
 pub struct SilenceIsNo;
 
 impl pallet_collective::DefaultVote for SilenceIsNo {
@@ -55,8 +55,8 @@ impl pallet_collective::DefaultVote for SilenceIsNo {
     }
 }
 
-/// What a motion takes of the member that proposes it: a place among its own, and no money. The SDK's weight of `propose` counts
-/// the hold of a deposit, which takes more storage.
+/// What a motion costs the member that proposes it: one of its own places, and no money. The SDK's weight of `propose` counts the
+/// hold of a deposit, which takes more storage.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
 pub struct OwnPlace;
 
@@ -132,8 +132,8 @@ impl Contains<RuntimeCall> for CouncilCalls {
             RuntimeCall::Grandpa(pallet_grandpa::Call::note_stalled { delay, .. }) => {
                 *delay <= MAX_STALL_BLOCKS
             }
-            // pallet-collective takes a council of nobody, or one in which somebody counts twice: neither could agree on
-            // anything again.
+            // pallet-collective accepts an empty council, or one in which a member counts twice: neither could agree on anything
+            // again.
             RuntimeCall::Council(pallet_collective::Call::set_members { new_members, .. }) => {
                 let distinct: BTreeSet<_> = new_members.iter().collect();
                 distinct.len() == new_members.len()

@@ -10,7 +10,7 @@ use pallet_referee::WeightInfo as _;
 use sp_genesis_builder::DEV_RUNTIME_PRESET;
 use sp_runtime::{traits::TrailingZeroInput, BuildStorage};
 
-/// The names of a pallet's calls that a worker's key may make; what they are called with does not matter.
+/// The names of a pallet's calls that a worker's key may make; their arguments do not matter.
 fn allowed<Call>() -> Vec<&'static str>
 where
     Call: Decode + GetCallIndex + GetCallName + Into<RuntimeCall>,
@@ -27,7 +27,7 @@ where
         .collect()
 }
 
-/// Whoever steals it can neither move funds, nor close tasks or give up what was earned.
+/// A thief of the key can neither move funds, nor close tasks or give up what was earned.
 #[test]
 fn a_workers_key_can_only_take_part() {
     assert_eq!(
@@ -145,16 +145,16 @@ fn a_dispute_is_over_before_the_court_stops_waiting() {
     });
 }
 
-/// The time of a move is the same for all tasks. It fits the heaviest one that can be opened, on a slow processor, for who is in
+/// The time of a move is the same for all tasks. It fits the heaviest one that can be opened, on a slow processor, for a party to
 /// as many disputes as a round can have, while the rounds of other tasks take half of the processor. On a development chain, where
-/// moves are short so that nobody has to wait for them, it fits for who is in one dispute and has nothing else to do.
+/// moves are short so that nobody has to wait for them, it fits for a party to one dispute that has nothing else to do.
 #[test]
 fn a_move_has_time_for_its_gradients_in_the_heaviest_task() {
     sp_io::TestExternalities::default().execute_with(|| {
         let window: u32 = <Runtime as pallet_contribution::Config>::MaxWindowBlocks::get();
         let most: u32 = <Runtime as pallet_referee::Config>::MaxDisputesPerRound::get();
         let round = u64::from(window) * bounds::COST_PER_BLOCK;
-        // An answer or a pick needs the gradient of a group; once the same, sample by sample.
+        // An answer or a pick needs the gradient of a group; one answer needs it sample by sample.
         let gradients = |samples: u32| {
             let group = u64::from(samples / 2).div_ceil(bounds::GROUPS);
             let evaluations = bounds::EVALUATIONS * u64::from(samples);
@@ -162,11 +162,11 @@ fn a_move_has_time_for_its_gradients_in_the_heaviest_task() {
         };
         let numbers = (bounds::MIN_SAMPLES..=bounds::MAX_SHARD_SAMPLES).step_by(2);
         let gradients = numbers.map(gradients).max().unwrap_or(u64::MAX);
-        // Of weights into which all deltas are merged; a byte holds four entries.
+        // A merge of all deltas into the weights; a byte holds four entries.
         let merge = u64::from(bounds::MAX_ROUND_DELTA_BYTES) * 4 * bounds::COST_OF_PRODUCT;
         for (pace, disputes, busy) in [(Pace::USUAL, most, 2), (Pace::FAST, 1, 1)] {
             let products = u64::from(disputes) * (gradients + merge);
-            // A slow processor takes a second for so many.
+            // A slow processor needs a second for this many products.
             let seconds = products.div_ceil(bounds::COST_PER_BLOCK);
             let has = u64::from(pace.move_blocks) * pace.slot_millis / 1_000;
             assert!(busy * seconds <= has, "{busy} * {seconds} seconds of {has}");
@@ -182,8 +182,8 @@ fn the_hooks_leave_room_for_transactions_in_the_smallest_block() {
         type Weights = <Runtime as pallet_contribution::Config>::WeightInfo;
         type Referee = <Runtime as pallet_referee::Config>::WeightInfo;
         let limit = block_weights(&Pace::FAST).max_block;
-        // A quarter of a block for the rounds, or more if the worst alone takes it, and as much for
-        // the disputes that time out.
+        // A quarter of a block for the rounds, or more if the worst round alone takes more, and as much for the disputes that time
+        // out.
         let round = Weights::end_reveal(bounds::MAX_SUBMISSIONS)
             .max(Weights::end_commit(bounds::MAX_SUBMISSIONS))
             .max(Weights::draw() + Weights::end_phase())

@@ -1,4 +1,4 @@
-//! What a council may do, and how many of it that takes.
+//! What a council may do, and how many members that takes.
 
 use super::*;
 use crate::{
@@ -22,7 +22,7 @@ use sp_runtime::{
 
 type SystemCall = frame_system::Call<Runtime>;
 
-/// Reads every code as that of a runtime of this `spec_version`.
+/// Reads any code as that of a runtime with this `spec_version`.
 struct Reads(u32);
 
 impl ReadRuntimeVersion for Reads {
@@ -78,7 +78,7 @@ fn an_upgrade_goes_forward() {
     });
 }
 
-/// Reads what a Wasm says of itself, as a node does: its version, in a section of this name.
+/// Reads what a Wasm says about itself, as a node does: its version, in a section of this name.
 struct OfWasm;
 
 impl ReadRuntimeVersion for OfWasm {
@@ -96,7 +96,7 @@ impl ReadRuntimeVersion for OfWasm {
     }
 }
 
-/// Slots of another length would stop the chain. The Wasm of its own pace is refused for its version, which is no higher.
+/// Slots of another length would stop the chain. The Wasm of its own pace is refused because its version is no higher.
 #[test]
 fn the_wasm_of_the_other_pace_is_refused() {
     assert_eq!(VERSION.spec_name, Pace::OWN.spec_name);
@@ -174,7 +174,7 @@ fn the_council_makes_only_its_own_calls_as_root() {
                 calls: vec![authorize(b"code").into()],
             }
             .into(),
-            // No set would change again.
+            // No set would ever change again.
             stalled(u32::MAX).into(),
             stalled(14_401).into(),
         ];
@@ -226,7 +226,7 @@ fn nobody_holds_up_a_motion_by_proposing_it_first() {
             call(signed(Charlie), propose)
         };
         let filtered: DispatchError = frame_system::Error::<Runtime>::CallFiltered.into();
-        // One that counts as decided too early, and one that waits for the vote of who proposed it.
+        // One that counts as decided too early, and one that waits for the vote of the member that proposed it.
         for threshold in [0, 1, 3, u32::MAX] {
             assert_err!(propose(threshold, 2_000), filtered);
         }
@@ -237,7 +237,7 @@ fn nobody_holds_up_a_motion_by_proposing_it_first() {
     });
 }
 
-/// What comes of it if `who` proposes to authorize `code`. Nobody votes.
+/// The result if `who` proposes to authorize `code`. Nobody votes.
 fn propose(who: &AccountId, code: &[u8]) -> Result<(), DispatchError> {
     let inner = Box::new(authorize(code).into());
     let as_root = Call::<Runtime>::as_root { call: inner };
@@ -280,7 +280,7 @@ fn a_motion_that_is_over_takes_no_place() {
         let [bob, charlie] = [Bob, Charlie].map(|who| who.to_account_id());
         let too_many = DispatchError::from(Error::<Runtime>::TooManyMotions);
         assert_ok!(motion(&[Charlie, Alice], authorize(b"0")));
-        // It is another's now.
+        // The motion belongs to another member now.
         assert_ok!(propose(&bob, b"0"));
         assert_ok!(propose(&charlie, b"1"));
         assert_ok!(propose(&charlie, b"2"));

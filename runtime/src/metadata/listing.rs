@@ -1,4 +1,4 @@
-//! What a runtime is made of, as lines of text: a change of it is a line that is gone or new.
+//! What a runtime is made of, as lines of text: a change appears as a line that is gone or new.
 
 use crate::VERSION;
 use frame_metadata::v16::{
@@ -7,9 +7,9 @@ use frame_metadata::v16::{
 use scale_info::{form::PortableForm, Field, PortableRegistry, TypeDef, TypeDefPrimitive};
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
-/// Before the lines of the first kind.
+/// The heading of the lines of the first kind.
 const TRANSACTIONS: &str = "# What transactions are made of";
-/// Before those of the second.
+/// The heading of the lines of the second kind.
 const OTHERS: &str = "# Everything else";
 
 /// What a runtime is made of.
@@ -28,14 +28,15 @@ pub struct Listing {
 /// How two listings differ.
 #[derive(Debug)]
 pub struct Changes {
-    /// Of what transactions were made of. New calls leave the bytes of the others as they were.
+    /// Lines about transactions that are gone. New calls leave the bytes of the others as they
+    /// were.
     pub gone_from_transactions: Vec<String>,
     /// All lines that are gone, after a minus, and new, after a plus.
     pub all: Vec<String>,
 }
 
 impl Listing {
-    /// That of this runtime, whose metadata it is.
+    /// The listing of this runtime, from its metadata.
     pub fn of(metadata: &RuntimeMetadataV16) -> Self {
         let mut transactions = Lines::new(&metadata.types);
         transactions.add_transactions(metadata);
@@ -140,7 +141,7 @@ impl<'a> Lines<'a> {
             self.add(format!("{part} {ty}"));
         }
         let extensions = &extrinsic.transaction_extensions;
-        // With their number, for one more changes the bytes of all transactions.
+        // With their number, because one more changes the bytes of all transactions.
         self.add(format!("extensions {}", extensions.len()));
         for (number, extension) in extensions.iter().enumerate() {
             let (ty, signed) = (self.name(extension.ty.id), self.name(extension.implicit.id));
@@ -168,7 +169,7 @@ impl<'a> Lines<'a> {
                         value,
                     } => {
                         let hashers = hashers.iter().map(|hasher| format!("{hasher:?}"));
-                        // As clients write it.
+                        // Spelled as clients spell it.
                         let hashers = hashers.collect::<Vec<_>>().join(" ").replace('_', "");
                         let (key, value) = (self.name(key.id), self.name(value.id));
                         format!("map {hashers} {key} -> {value}")
@@ -248,7 +249,7 @@ impl<'a> Lines<'a> {
         format!("({})", fields.collect::<Vec<_>>().join(", "))
     }
 
-    /// What a type is called. It is defined once all that is named has a line.
+    /// The name of a type. It is defined once everything that is named has a line.
     fn name(&mut self, id: u32) -> String {
         let ty = self.types.resolve(id).expect("the type is registered");
         self.named.push(id);

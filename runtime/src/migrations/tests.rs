@@ -1,4 +1,4 @@
-//! Upgrades from the storage of a release before.
+//! Upgrades from the storage of an earlier release.
 
 use super::{next::LeaveOutDispute, *};
 use crate::{
@@ -102,7 +102,7 @@ fn fixed_authorities_of_spec_6_get_sessions() {
 fn the_chain_of_before_goes_on_with_its_authorities() {
     spec_6().execute_with(|| {
         let babe = Babe::authorities();
-        // The upgrade runs in the first block of the new runtime, whose version is another.
+        // The upgrade runs in the first block of the new runtime, whose version differs.
         LastRuntimeUpgrade::<Runtime>::kill();
         start(1_000, System::parent_hash());
         assert_eq!(
@@ -168,7 +168,7 @@ fn a_round_under_way_in_spec_6_goes_on() {
     });
 }
 
-/// What the last release stored has no bound. docs/nodes.md says up to how many tasks an upgrade goes well, and how to see how many
+/// The last release did not bound what it stored. docs/nodes.md says up to how many tasks an upgrade works, and how to see how many
 /// there are. Only chains of the usual pace can be upgraded from spec 6.
 #[test]
 fn ten_thousand_tasks_of_spec_6_are_upgraded_in_half_a_block() {
@@ -191,7 +191,7 @@ fn ten_thousand_tasks_of_spec_6_are_upgraded_in_half_a_block() {
     });
 }
 
-/// If it does nothing the first time, the referee's storage has another version by now, and `next` has to follow.
+/// If it does nothing the first time, the referee's storage already has another version, and `next` has to be updated.
 #[test]
 fn the_next_release_migrates_a_chain_of_this_one_once() {
     TestExternalities::default().execute_with(|| {

@@ -1,4 +1,4 @@
-//! Weights measured for this runtime, one module a pallet, as `make weights` writes them.
+//! Weights measured for this runtime, one module per pallet, as `make weights` writes them.
 
 pub mod authorities;
 pub mod governance;

@@ -10,9 +10,9 @@ use serde_json::{json, Map, Value};
 
 type Weights = <Runtime as pallet_contribution::Config>::WeightInfo;
 
-/// Delta of the demo's model at 10 %, in bytes.
+/// Bytes of a delta of the demo's model at 10 %.
 const DEMO_DELTA_BYTES: u32 = 8_800;
-/// Call, signature and extensions around a delta, at most.
+/// The most bytes that call, signature and extensions add to a delta.
 const ENVELOPE_BYTES: u32 = 256;
 /// Blocks of the demo's reveal window.
 const REVEAL_BLOCKS: u64 = 20;
@@ -50,8 +50,8 @@ fn weights(report: &mut Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
-/// Reveals of `bytes` each that fit the demo's reveal window, by weight and by length; at most what
-/// the pallet lets into a round of them.
+/// How many reveals of `bytes` each fit the demo's reveal window, by weight and by length, but at
+/// most as many as the pallet lets into a round.
 fn contributors(bytes: u32) -> Result<u64> {
     let weights: BlockWeights = configs::RuntimeBlockWeights::get();
     let normal = weights.get(DispatchClass::Normal);

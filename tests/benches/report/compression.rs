@@ -1,10 +1,10 @@
-//! How small deltas may be: held-out loss against the bits that are sent.
+//! How small deltas may be: held-out loss against the number of bits sent.
 //!
-//! Contributors on disjoint parts of Shakespeare's plays train one language model from one state,
-//! round after round, and send what they changed. *Dense* sends the change of every parameter in f32;
-//! the others keep the largest thousandths of each chunk, in two bits a value (a sign and one of two
-//! magnitudes of the chunk) or in one (a sign), encoded by the protocol's codec, and remember what
-//! they left out, as a contributor does (the mean of sparse changes as in SparseLoCo, arXiv:2508.15706). Merged as the protocol does: clipped to the median norm and averaged.
+//! Contributors on disjoint parts of Shakespeare's plays train one language model from one state, round after round, and send what
+//! they changed. *Dense* sends the change of every parameter in f32. The others keep the largest thousandths of each chunk, in two
+//! bits per value (a sign and one of two magnitudes of the chunk) or in one (a sign), encoded by the protocol's codec, and remember
+//! what they left out, as a contributor does (the mean of sparse changes as in SparseLoCo, arXiv:2508.15706). Changes are merged as
+//! the protocol does it: clipped to the median norm and averaged.
 
 use crate::worker::rounded;
 use anyhow::Result;
@@ -36,17 +36,18 @@ pub const MODEL: Transformer = Transformer {
     tied: true,
 };
 const CONTRIBUTORS: usize = 4;
-/// Updates that a contributor makes in a round, and samples of each.
+/// How many updates a contributor makes in a round, and how many samples each takes.
 const STEPS: usize = 10;
 const BATCH: usize = 8;
-/// Of the first round; it falls linearly to zero. With [`DENSE_BOLDNESS`] the best of those tried for dense changes, when AdamW
-/// trained all parameters: of 0.004, 0.006, 0.008 and 0.01, and of 1, 1.4, 2 and momentum of 0.5 and 0.8.
+/// The learning rate of the first round; it falls linearly to zero. Together with [`DENSE_BOLDNESS`], it was the best for dense
+/// changes when AdamW trained all parameters, among rates of 0.004, 0.006, 0.008 and 0.01, and among 1, 1.4, 2 and momentum of 0.5
+/// and 0.8.
 const LEARNING_RATE: f64 = 0.006;
-/// What a dense change is multiplied with.
+/// What a dense change is multiplied by.
 const DENSE_BOLDNESS: f64 = 1.4;
-/// Rounds of the sparse runs, in short and at length.
+/// Rounds of the sparse runs, in the short and in the long version.
 const ROUNDS: [usize; 2] = [60, 200];
-/// Parts of these rounds in which dense changes are sent.
+/// The fractions of these rounds in which dense changes are sent.
 const DENSE: [usize; 4] = [1, 2, 4, 8];
 const SHORT: [Code; 4] = [
     code(100, 2, 2.0),
@@ -64,17 +65,16 @@ const LONG: [Code; 8] = [
     code(5, 2, 5.0),
     code(5, 1, 5.0),
 ];
-/// Samples of the held-out text, from all over it.
+/// Samples of the held-out text, taken from all over it.
 const HELD_OUT: usize = 400;
 
 /// How a sparse change is sent.
 #[derive(Clone, Copy)]
 struct Code {
     keep_permille: u32,
-    /// Bits of a value.
+    /// Bits per value.
     value_bits: u32,
-    /// What a change is multiplied with: of contributors that send different parameters each counts
-    /// for its part of the mean only.
+    /// What a change is multiplied by. If contributors send different parameters, each counts only for its part of the mean.
     boldness: f64,
 }
 
@@ -86,7 +86,7 @@ const fn code(keep_permille: u32, value_bits: u32, boldness: f64) -> Code {
     }
 }
 
-/// A run's bits a parameter in a round, and its held-out bits a character in the end.
+/// A run's bits per parameter in a round, and its held-out bits per character at the end.
 struct Outcome {
     rounds: usize,
     bits: f64,
@@ -94,13 +94,13 @@ struct Outcome {
 }
 
 impl Outcome {
-    /// Bits a parameter in all rounds.
+    /// Bits per parameter in all rounds together.
     fn sent(&self) -> f64 {
         self.bits * self.rounds as f64
     }
 }
 
-/// Measures everything into `report`, in some minutes or at length.
+/// Measures everything into `report`, in some minutes, or at length if `long`.
 pub fn measure(report: &mut Map<String, Value>, long: bool) -> Result<()> {
     let (start, setting) = (Instant::now(), Setting::load()?);
     let (rounds, codes) = if long {
@@ -163,9 +163,8 @@ pub fn measure(report: &mut Map<String, Value>, long: bool) -> Result<()> {
     Ok(())
 }
 
-/// The f32 bits a parameter that dense changes send until they are at this loss, on the line between
-/// the runs nearest to it (over the logarithm of the rounds); none if no run of theirs is that bad or
-/// that good.
+/// The f32 bits per parameter that dense changes send until they reach this loss, on the line between the runs nearest to it (over
+/// the logarithm of the rounds). `None` if none of their runs is that bad or that good.
 fn dense_bits(dense: &[Outcome], loss: f64) -> Option<f64> {
     dense.windows(2).find_map(|pair| {
         let (long, short) = (&pair[0], &pair[1]);
@@ -175,7 +174,7 @@ fn dense_bits(dense: &[Outcome], loss: f64) -> Option<f64> {
     })
 }
 
-/// All that the runs share.
+/// Everything that the runs share.
 struct Setting {
     graph: Graph,
     first: Vec<i16>,
@@ -259,7 +258,7 @@ impl Setting {
         })
     }
 
-    /// What all contributors change in a round.
+    /// The changes of all contributors in a round.
     fn changes(&self, master: &[i16], round: usize, rounds: usize) -> Result<Vec<Vec<i32>>> {
         let (device, stop) = (Device::flex(), AtomicBool::new(false));
         let change = |(index, part)| {
@@ -284,7 +283,7 @@ impl Setting {
         self.parts.iter().enumerate().map(change).collect()
     }
 
-    /// Held-out bits a character, by the exact machine.
+    /// Held-out bits per character, by the exact machine.
     fn loss(&self, master: &[i16]) -> Result<f64> {
         let losses = FastCpu.losses(&self.graph, master, &self.held_out)?;
         let characters = losses.len() * self.graph.inputs as usize;
@@ -292,7 +291,7 @@ impl Setting {
     }
 }
 
-/// Moved boldly by the mean of dense changes, each clipped to the median norm.
+/// The weights, moved boldly by the mean of dense changes, each clipped to the median norm.
 fn merged(master: &[i16], changes: &[Vec<i32>]) -> Vec<i16> {
     let norm = |change: &Vec<i32>| {
         let squares = change.iter().map(|&c| u64::from(c.unsigned_abs()).pow(2));

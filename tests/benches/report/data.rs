@@ -1,4 +1,4 @@
-//! Users' own data: how fast rows become samples, beside the library alone that reads them.
+//! Users' own data: how fast rows become samples, compared with the library alone that reads them.
 
 use crate::worker::rounded;
 use anyhow::{ensure, Context, Result};
@@ -20,10 +20,10 @@ const ROWS: usize = 200_000;
 const COLUMNS: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
 const LABEL: &str = "label";
 const LABELS: [&str; 3] = ["low", "middle", "high"];
-/// Each is measured so often; the fastest counts.
+/// Each is measured this many times; the fastest counts.
 const REPEATS: usize = 5;
 
-/// `data_rows_per_second`: by format, how many rows a recipe makes samples of, how many the library alone reads, and the ratio.
+/// `data_rows_per_second`: by format, how many rows a recipe turns into samples, how many the library alone reads, and the ratio.
 pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut speeds = Map::new();
@@ -81,7 +81,7 @@ fn files(folder: &Path) -> Result<[(&'static str, PathBuf); 3]> {
 }
 
 /// Seconds that the library alone takes for the file: `csv`, `parquet` or `serde_json`, in a program of its own
-/// (data/examples/library_speed.rs), since this one is hardly optimised.
+/// (data/examples/library_speed.rs), because this one is hardly optimised.
 fn library_alone(format: &str, path: &Path) -> Result<f64> {
     let program = sibling("examples/library_speed").context("`make bench` builds it")?;
     let mut command = Command::new(program);
@@ -102,7 +102,7 @@ fn make(recipe: &Recipe, source: &Source) -> Result<()> {
     Ok(())
 }
 
-/// Seconds of the fastest try.
+/// Seconds that the fastest try takes.
 fn fastest(mut work: impl FnMut() -> Result<()>) -> Result<f64> {
     let mut best = f64::INFINITY;
     for _ in 0..REPEATS {

@@ -20,7 +20,7 @@ use std::{
 
 use crate::worker::rounded;
 
-/// About ten million parameters, which a GPU is for.
+/// About ten million parameters: the size that a GPU is for.
 const ON_GPU: (Transformer, usize) = (
     Transformer {
         vocab: 256,
@@ -33,7 +33,7 @@ const ON_GPU: (Transformer, usize) = (
     },
     512,
 );
-/// What a driver in software gets, so that the measurement itself is tried everywhere.
+/// What a driver in software gets, so that the measurement itself is tried on every machine.
 const IN_SOFTWARE: (Transformer, usize) = (
     Transformer {
         vocab: 64,
@@ -46,11 +46,11 @@ const IN_SOFTWARE: (Transformer, usize) = (
     },
     32,
 );
-/// Samples on the device at a time, for the float peer: the best of them counts.
+/// Samples on the device at a time, for the float peer; the best of them counts.
 const BATCHES: [usize; 3] = [16, 64, 256];
-/// Repetitions of every measurement; the peers take turns and the best counts.
+/// How often every measurement is repeated; the peers take turns, and the best counts.
 const REPEATS: usize = 7;
-/// Updates of a measured training, their samples, and its repetitions.
+/// Updates of a measured training run, their samples, and the number of its repetitions.
 const TRAINING_STEPS: usize = 5;
 const TRAINING_SAMPLES: usize = 128;
 const TRAINING_REPEATS: usize = 2;
@@ -96,9 +96,9 @@ pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
-/// Tokens a second of the exact evaluator on the device, of the same model in f32 by Burn on the same
-/// device, and of the exact evaluator on the processor. The exact ones start from bytes; the float one
-/// has its samples on the device already.
+/// Tokens per second of the exact evaluator on the device, of the same model in f32 by Burn on the
+/// same device, and of the exact evaluator on the processor. The exact ones start from bytes; the
+/// float one already has its samples on the device.
 fn speeds(shape: &Transformer, count: usize, device: &Device) -> Result<[f64; 3]> {
     let graph = Graph::transformer(shape);
     let weights = initial_weights(&graph, 1);
@@ -112,7 +112,7 @@ fn speeds(shape: &Transformer, count: usize, device: &Device) -> Result<[f64; 3]
     let peer = FloatPeer::new(shape, &weights, device);
     let batches = BATCHES.map(|size| peer.batches(&records, size));
 
-    // They are the same model; and their kernels are compiled now.
+    // The models are the same, and from now on their kernels are compiled.
     let tokens = (count * shape.tokens as usize) as f64;
     let exact = bits(&burn.losses(&graph, &weights, &samples)?) / tokens;
     for batches in &batches {
@@ -136,7 +136,7 @@ fn speeds(shape: &Transformer, count: usize, device: &Device) -> Result<[f64; 3]
     Ok(seconds.map(|seconds| tokens / seconds))
 }
 
-/// Tokens a second of training as `contribute` trains, on the device and on the processor.
+/// Tokens per second of training as `contribute` trains, on the device and on the processor.
 fn training_speeds(shape: &Transformer, device: &Device) -> Result<[f64; 2]> {
     let graph = Graph::transformer(shape);
     let weights = initial_weights(&graph, 1);
@@ -210,7 +210,7 @@ impl Linear {
     }
 }
 
-/// Tokens and, of every token, the next.
+/// Tokens, and for every token the next one.
 type Batch = (Tensor<1, Int>, Tensor<2, Int>);
 
 impl FloatPeer {
@@ -268,7 +268,7 @@ impl FloatPeer {
         records.chunks(size * length).map(batch).collect()
     }
 
-    /// The sum of all tokens' losses in bits.
+    /// The sum of the losses of all tokens, in bits.
     fn loss(&self, batches: &[Batch]) -> Result<f64> {
         let mut sum = 0.0;
         for (tokens, next) in batches {
@@ -296,7 +296,8 @@ impl FloatPeer {
         self.head.run(normed(&stream))
     }
 
-    /// From queries, keys and values of all heads, `[rows, 3 * width]`, to the means of the values.
+    /// Computes the means of the values from the queries, keys and values of all heads, `[rows, 3 *
+    /// width]`.
     fn attend(&self, rows: Tensor<2>) -> Tensor<2> {
         let (tokens, width) = (self.shape.tokens as usize, self.shape.width as usize);
         let heads = self.shape.heads as usize;

@@ -1,4 +1,4 @@
-//! What an exact gradient costs beside an exact evaluation of the same samples.
+//! What an exact gradient costs, compared with an exact evaluation of the same samples.
 
 use crate::{
     language::{least, MODEL},
@@ -13,10 +13,10 @@ use std::{hint::black_box, ops::Range, time::Instant};
 
 /// Groups of samples, each with a gradient of its own.
 const GROUPS: usize = 16;
-/// Repetitions of every measurement; the best counts.
+/// How often every measurement is repeated; the best counts.
 const REPEATS: usize = 9;
 
-/// Times of a gradient pass over times of an evaluation, with first weights.
+/// The time of a gradient pass divided by the time of an evaluation, with the first weights.
 pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
     for (name, graph, samples) in [
         ("lm", Graph::transformer(&MODEL), 64),
@@ -30,7 +30,7 @@ pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
-/// Seconds of an evaluation of so many samples, and of their gradients.
+/// Seconds that an evaluation of `count` samples takes, and that their gradients take.
 fn seconds(graph: &Graph, count: usize) -> Result<[f64; 2]> {
     let weights = initial_weights(graph, 1);
     let length = graph.inputs as usize + 1;

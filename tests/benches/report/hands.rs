@@ -1,4 +1,4 @@
-//! Many hands beside one: the loss by the number of hands, and the demo's network beside one PyTorch process.
+//! Many hands compared with one: the loss by the number of hands, and the demo's network beside one PyTorch process.
 
 use crate::{compression, language, worker::rounded};
 use anyhow::{ensure, Context, Result};
@@ -24,9 +24,9 @@ use std::{
     thread,
 };
 
-/// Hands that each work on a part of the text of their own.
+/// Numbers of hands, each of which works on its own part of the text.
 const HANDS: [usize; 6] = [1, 2, 4, 8, 16, 32];
-/// Hands with and without an outer rate.
+/// The number of hands that work with and without an outer rate.
 const HANDS_OF_RATES: usize = 4;
 const ROUNDS: u32 = 10;
 const STEPS: usize = 40;
@@ -37,22 +37,22 @@ const BATCHES: [(usize, &str); 2] = [
     (2, "lab_bits_by_hands_batch_2"),
 ];
 const USUAL_BATCH: usize = 8;
-/// The best of 0.006, 0.012 and 0.02 for three hands in an emulation, one run each.
+/// The best of 0.006, 0.012 and 0.02 for three hands in an emulation, with one run each.
 const LEARNING_RATE: f64 = 0.012;
 const SEEDS: [u64; 3] = [1, 2, 3];
 /// Samples of a round's exam, and of the text that never scores a round.
 const EXAM: usize = 400;
 const REPORT: usize = 400;
-/// A task's outer rate by default, Q8, and what a hand keeps in its deltas, in thousandths.
+/// A task's default outer rate, in Q8, and what a hand keeps in its deltas, in thousandths.
 const OUTER_RATE: u16 = OUTER_RATE_ONE / 2 * 3;
 const KEPT: u32 = 500;
 const DELTA_BYTES: u32 = 64 << 10;
 
-/// Updates of one hand in the demo, and of all three: `--steps` of ten rounds.
+/// Updates of one hand in the demo, and of all three: `--steps` in each of ten rounds.
 const ALL_UPDATES: usize = 3 * 10 * 112;
 /// The best of 0.002, 0.003, 0.004 and 0.006 for PyTorch with AdamW.
 const ADAM: [&str; 1] = ["--rate=0.003"];
-/// The better of 0.004 and 0.006 for PyTorch with Muon: 2.225 and 2.199 bits in 1,440 updates. Contributors have it, too.
+/// The better of 0.004 and 0.006 for PyTorch with Muon: 2.225 and 2.199 bits after 1,440 updates. Contributors have Muon, too.
 const MUON: [&str; 2] = ["--muon", "--rate=0.006"];
 
 /// Measures everything into `report`.
@@ -61,7 +61,7 @@ pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
     beside_one(report)
 }
 
-/// Held-out bits a character after ten rounds of the small model, in the mean of the seeds.
+/// Held-out bits per character after ten rounds of the small model, averaged over the seeds.
 fn by_hands(report: &mut Map<String, Value>) -> Result<()> {
     let graph = Graph::transformer(&compression::MODEL);
     let load = |part| DataSet::Shakespeare.load(&folder(), part, &graph);
@@ -114,7 +114,7 @@ fn by_hands(report: &mut Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
-/// The network of `make demo-lm`, and one process that is given as much.
+/// The network of `make demo-lm`, and one process that gets as many updates.
 fn beside_one(report: &mut Map<String, Value>) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let demo = Command::new(sibling("gotong")?)
@@ -196,7 +196,7 @@ fn runs(seconds: f64, wall_clock: f64) -> Vec<Run> {
     ]
 }
 
-/// One PyTorch process that trains the demo's model by itself.
+/// One PyTorch process that trains the demo's model alone.
 struct Alone(Child);
 
 /// The files that it reads.
@@ -204,7 +204,7 @@ const FIRST: &str = "first.safetensors";
 const RECORDS: &str = "records";
 const REPORT_PART: &str = "report";
 
-/// What became of it.
+/// What the process learned.
 struct Learned {
     bits: f64,
     /// Updates that it made.
@@ -225,21 +225,21 @@ impl Learned {
 
 impl Drop for Alone {
     fn drop(&mut self) {
-        // Nothing to do about a process that is gone already.
+        // If it is gone already, there is nothing to do.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
 impl Alone {
-    /// Writes what it learns from, for any number of processes.
+    /// Writes the files that it learns from, for any number of processes.
     fn prepare(files: &Path) -> Result<()> {
         let graph = Graph::transformer(&language::MODEL);
         let load = |part| DataSet::Shakespeare.load(&folder(), part, &graph);
         let first = initial_weights(&graph, 1);
         weights_file::write(&files.join(FIRST), &graph, &first)?;
         fs::write(files.join(RECORDS), load(Use::Training)?.records())?;
-        // What the demo reports on.
+        // The text that the demo reports on.
         fs::write(
             files.join(REPORT_PART),
             load(Use::Report)?.part(0, 5).records(),
@@ -278,7 +278,7 @@ impl Alone {
             .expect("nothing panics while it is locked"))
     }
 
-    /// One on a thread of its own.
+    /// Starts a process that computes on one thread.
     fn start(files: &Path, run: &Run) -> Result<Self> {
         let graph = Graph::transformer(&language::MODEL);
         let file = |name: &str| files.join(name).display().to_string();
@@ -307,7 +307,7 @@ impl Alone {
     }
 }
 
-/// Mean loss of a character, exactly.
+/// The mean loss of a character, computed exactly.
 fn bits_per_character(graph: &Graph, weights: &[i16], held_out: &Labelled) -> Result<f64> {
     let samples = Samples::new(graph.inputs, graph.classes(), &held_out.records())?;
     let losses = FastCpu.losses(graph, weights, &samples)?;

@@ -1,4 +1,4 @@
-//! A language model: what it learns, and its speed beside PyTorch.
+//! A language model: what it learns, and its speed compared with PyTorch.
 
 use crate::worker::rounded;
 use anyhow::Result;
@@ -36,19 +36,19 @@ pub const LARGE: Transformer = Transformer {
     layers: 6,
     ..MODEL
 };
-/// Samples of an update of the large model, how many updates it has before it is measured, and how bold
-/// they are, for it is three times as wide.
+/// Samples of an update of the large model, how many updates it gets before it is measured, and how bold they are, because it is
+/// three times as wide.
 const LARGE_BATCH: usize = 8;
 const LARGE_STEPS: usize = 240;
 const LARGE_RATE: f64 = 0.001;
-/// Samples of text that nobody trains on: 8,192 characters.
+/// Samples of a text that nobody trains on: 8,192 characters.
 const SAMPLES: usize = 64;
-/// Samples that PyTorch may take at a time; its best counts.
+/// How many samples PyTorch may take at a time; the best number counts.
 const TORCH_BATCHES: [usize; 3] = [8, 16, 64];
-/// Updates of a measured training.
+/// Updates of a measured training run.
 const MEASURED_STEPS: usize = 4;
-/// Repetitions of every measurement; the peers take turns and the best counts, for whatever else the
-/// machine does only makes it slower.
+/// How often every measurement is repeated. The peers take turns and the best counts, because whatever else the machine does only
+/// makes it slower.
 const REPEATS: usize = 7;
 const TRAINING_REPEATS: usize = 3;
 
@@ -113,7 +113,7 @@ impl Text {
         )?)
     }
 
-    /// Mean loss of a character in bits, exactly.
+    /// The mean loss of a character in bits, computed exactly.
     fn bits(&self, weights: &[i16]) -> Result<f64> {
         let losses = FastCpu.losses(&self.graph, weights, &self.samples()?)?;
         Ok(bits(&losses) / self.characters())
@@ -123,7 +123,7 @@ impl Text {
         (self.report.len() * self.report.inputs) as f64
     }
 
-    /// What suits the model, but with so many updates.
+    /// The configuration that suits the model, but with `steps` updates.
     fn updates(&self, steps: usize) -> TrainingConfig {
         TrainingConfig {
             steps,
@@ -131,7 +131,7 @@ impl Text {
         }
     }
 
-    /// Weights after a training by Burn on the processor, and the seconds that they took.
+    /// The weights after a training run by Burn on the processor, and how many seconds it took.
     fn train(&self, weights: &[i16], config: &TrainingConfig) -> Result<(Vec<i16>, f64)> {
         let (device, stop) = (Device::flex(), AtomicBool::new(false));
         let (graph, data) = (&self.graph, &self.training);
@@ -161,8 +161,8 @@ impl Text {
         )
     }
 
-    /// How far the exact loss is from float ones: by Burn, which rounds as the machine does, and by
-    /// PyTorch, plain and rounding.
+    /// How far the exact loss is from float losses: by Burn, which rounds as the machine does, and by PyTorch, both plain and with
+    /// that rounding.
     fn gaps(
         &self,
         prefix: &str,
@@ -187,7 +187,7 @@ impl Text {
     }
 }
 
-/// Bits a character of held-out text before and after a short training.
+/// Bits per character of held-out text before and after a short training run.
 fn learning(text: &Text, report: &mut Map<String, Value>) -> Result<Vec<i16>> {
     let first = initial_weights(&text.graph, 1);
     let (trained, seconds) = text.train(&first, &text.updates(STEPS))?;
@@ -202,9 +202,9 @@ fn learning(text: &Text, report: &mut Map<String, Value>) -> Result<Vec<i16>> {
     Ok(trained)
 }
 
-/// Loss and speed of the trained model, exact and by PyTorch: evaluation of the same records, and updates
-/// of the same batch and optimizer. The plain model in f32 is the peer; the model that rounds as the machine
-/// does is reported too. Burn's has the machine's clamps and does not round.
+/// Loss and speed of the trained model, exact and by PyTorch: evaluation of the same records, and updates with the same batch and
+/// optimizer. The peer is the plain model in f32. The model that rounds as the machine does is reported, too. Burn's model has the
+/// machine's clamps but does not round.
 fn beside_torch(text: &Text, weights: &[i16], report: &mut Map<String, Value>) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let torch = |rounded, wait| text.torch(folder.path(), weights, rounded, wait);
@@ -262,7 +262,7 @@ pub fn least(best: &mut f64, seconds: f64) {
     *best = best.min(seconds);
 }
 
-/// To 0.00001: for differences of bits.
+/// Rounds to 0.00001, for differences of bits.
 fn fine(value: f64) -> Value {
     json!((value * 1e5).round() / 1e5)
 }

@@ -1,4 +1,4 @@
-//! What it costs to score a round, by the number of its contributors: choice, merge, credits and commitments, beside one
+//! What it costs to score a round, by the number of its contributors: choice, merge, credits and commitments, compared with one
 //! evaluation of its exam.
 
 use crate::{language::MODEL, worker::rounded};
@@ -12,15 +12,15 @@ use gotong_training::initial_weights;
 use serde_json::{json, Map, Value};
 use std::{hint::black_box, time::Instant};
 
-/// Records of the exam, of which half decide and half pay.
+/// Records of the exam. Half of them decide, and half pay.
 const SAMPLES: usize = 400;
 /// Numbers of contributors.
 const CONTRIBUTORS: [usize; 4] = [4, 30, 100, 1_000];
-/// One parameter in so many is changed by a delta.
+/// A delta changes one in this many parameters.
 const SPARSITY: usize = 100;
 
-/// Times of scoring the million-parameter language model. The deltas are noise, so that as many companies are tried as
-/// there may be.
+/// Times for scoring the million-parameter language model. The deltas are noise, so that as many companies are tried as are
+/// allowed.
 pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
     let graph = Graph::transformer(&MODEL);
     let base = initial_weights(&graph, 1);
@@ -79,11 +79,11 @@ pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
-/// Number `number` of the deltas, each with other parameters and signs.
+/// The delta with this `number`. Each has other parameters and signs.
 fn noise(parameters: usize, number: usize) -> Result<Delta> {
     let place = |nth: usize| nth * SPARSITY + (nth * 31 + number * 17) % SPARSITY;
     let entries = (0..parameters / SPARSITY).map(|nth| {
-        // Two magnitudes a chunk, as a delta has.
+        // Two magnitudes per chunk, as a delta has.
         let size = 40 + (nth + number) % 2 * 40;
         let is_up = (nth * 13 + number * 29) % 61 < 30;
         let size = i16::try_from(size).unwrap_or(1);

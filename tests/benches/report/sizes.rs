@@ -1,4 +1,4 @@
-//! What evaluation and deltas cost against the size of a model: they are to be linear in it.
+//! What evaluation and deltas cost by the size of a model: the costs should be linear in it.
 
 use crate::{
     language::{least, LARGE, MODEL},
@@ -14,11 +14,11 @@ use gotong_training::initial_weights;
 use serde_json::{Map, Value};
 use std::{hint::black_box, time::Instant};
 
-/// What is measured of a model of some size.
+/// The costs that are measured for a model of some size.
 const COSTS: [&str; 5] = ["evaluation", "compress", "encode", "decode", "merge"];
 /// Samples of an evaluation, of 128 tokens each.
 const SAMPLES: usize = 4;
-/// Thousandths of the parameters in a delta.
+/// Parameters in a delta, in thousandths.
 const KEEP_PERMILLE: u32 = 10;
 /// Deltas of a merge.
 const DELTAS: usize = 4;
@@ -55,7 +55,7 @@ pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
-/// Seconds of each of [`COSTS`], the best of some.
+/// Seconds for each of [`COSTS`]; each is the best of several measurements.
 fn costs(graph: &Graph) -> Result<[f64; COSTS.len()]> {
     let weights = initial_weights(graph, 1);
     let record = |byte: usize| (byte * 31 % MODEL.vocab as usize) as u8;
@@ -70,7 +70,8 @@ fn costs(graph: &Graph) -> Result<[f64; COSTS.len()]> {
         black_box(FastCpu.losses(graph, &weights, &samples)?);
         least(&mut best[0], start.elapsed().as_secs_f64());
     }
-    // A change like another model's weights: of all magnitudes, and in every delta at other places.
+    // A change like another model's weights: with all magnitudes, and in other places in every
+    // delta.
     let change = initial_weights(graph, 2);
     let mut change: Vec<i32> = change.into_iter().map(i32::from).collect();
     let mut deltas = Vec::new();
@@ -101,7 +102,7 @@ fn costs(graph: &Graph) -> Result<[f64; COSTS.len()]> {
     Ok(best)
 }
 
-/// Of the straight line nearest to the points.
+/// The slope of the straight line nearest to the points.
 fn slope(points: &[(f64, f64)]) -> f64 {
     let count = points.len() as f64;
     let (sum_x, sum_y) = points

@@ -11,7 +11,7 @@ use gotong_training::{
 use serde_json::{json, Map, Value};
 use std::{sync::atomic::AtomicBool, time::Instant};
 
-/// Repetitions of every measurement; the peers take turns and the median counts.
+/// How often every measurement is repeated; the peers take turns, and the median counts.
 const REPEATS: usize = 15;
 
 /// Measures everything into `report`.
@@ -23,9 +23,9 @@ pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
     compression(&graph, &master, &set.train.part(0, 4), report)
 }
 
-/// Samples a second of the fast exact evaluator, of the exact evaluator on Burn, and of a plain f32
-/// evaluation of the same model by Burn's CPU backend. The float peer gets its samples as tensors
-/// that are already there and the better of two batch sizes; the exact ones start from bytes.
+/// Samples per second of the fast exact evaluator, of the exact evaluator on Burn, and of a plain
+/// f32 evaluation of the same model by Burn's CPU backend. The float peer gets its samples as
+/// tensors that already exist, and the better of two batch sizes; the exact ones start from bytes.
 fn evaluation(
     graph: &Graph,
     master: &[i16],
@@ -58,8 +58,8 @@ fn evaluation(
     Ok(())
 }
 
-/// Seconds of one training and the size of its delta at two densities: the default of `gotong
-/// contribute`, 10 %, and 1 %.
+/// Seconds of one training run, and the size of its delta at two densities: 10 %, the default of
+/// `gotong contribute`, and 1 %.
 fn compression(
     graph: &Graph,
     master: &[i16],

@@ -1,5 +1,5 @@
-//! Graphs of any ops in any order in which they fit, alive or not: what no architecture is made of, but
-//! a sponsor may open a task with.
+//! Graphs of any ops in any order in which they fit, whether or not activations stay alive. No
+//! architecture looks like that, but a sponsor may open a task with such a graph.
 
 use gotong_scoring::{Flow, Graph, Image, Kind, Op, Width, Window};
 use rand::{rngs::StdRng, Rng};
@@ -23,10 +23,10 @@ pub(super) fn draw(random: &mut StdRng) -> Graph {
     }
 }
 
-/// A graph that is not complete.
+/// A graph that is not complete yet.
 struct Draft {
     graph: Graph,
-    /// Lines and columns of what it gives, if that is an image.
+    /// Rows and columns of its output, if that is an image.
     sides: Option<[u16; 2]>,
 }
 
@@ -69,7 +69,7 @@ impl Draft {
         draft
     }
 
-    /// Adds ops that fit and are not too much; says whether they were.
+    /// Adds ops if they fit and are not too much; returns whether it did.
     fn add(&mut self, ops: Vec<Op>) -> bool {
         let mut graph = self.graph.clone();
         graph.ops.extend(&ops);
@@ -97,12 +97,12 @@ impl Draft {
         true
     }
 
-    /// What every op gives.
+    /// The output of every op.
     fn flows(&self) -> Vec<Flow> {
         self.graph.flows().unwrap_or_default()
     }
 
-    /// Ops that may fit next, or none.
+    /// Ops that may fit next. May be empty.
     fn next(&self, random: &mut StdRng) -> Vec<Op> {
         let flows = self.flows();
         let Some(flow) = flows.last().copied() else {
@@ -127,7 +127,7 @@ impl Draft {
                 let outputs = random.random_range(1..50);
                 vec![any_linear(flow.width, outputs, random)]
             }
-            // What can be added to an earlier one.
+            // A layer whose output can be added to an earlier one.
             (Kind::Narrow, 3) => {
                 let outputs = flows[random.random_range(0..flows.len())].width;
                 let linear = any_linear(flow.width, outputs, random);
@@ -140,7 +140,7 @@ impl Draft {
         }
     }
 
-    /// What only a text or only an image may have: its embedding once more, or one row of all.
+    /// What only a text or only an image may have: its embedding once more, or one row for all.
     fn by_input(&self) -> Vec<Op> {
         match self.graph.ops[0] {
             Op::Embed { vocab, width, .. } => vec![Op::Unembed { vocab, width }],
@@ -165,8 +165,8 @@ impl Draft {
         }]
     }
 
-    /// An attention; some mix what an earlier one is of, and some of these have shares that are of no
-    /// scores.
+    /// An attention. Some mix what an earlier attention works on, and some of those have shares
+    /// that do not come from scores.
     fn attention(&self, flow: &Flow, random: &mut StdRng) -> Vec<Op> {
         let tokens = flow.tokens;
         let earlier = self
@@ -214,7 +214,7 @@ impl Draft {
         ops
     }
 
-    /// What brings it nearer to a loss; none if it has one.
+    /// Ops that bring it nearer to a loss; `None` if it has one.
     fn towards_loss(&self, random: &mut StdRng) -> Option<Vec<Op>> {
         let flow = *self.flows().last()?;
         let classes = self.graph.vocab();
@@ -265,7 +265,7 @@ fn any_norm(flow: &Flow, random: &mut StdRng) -> Op {
     }
 }
 
-/// Mostly with shifts that keep activations alive, else with any.
+/// Usually has shifts that keep activations alive, otherwise any.
 fn any_requant(width: Width, random: &mut StdRng) -> Op {
     let mut shift = |alive| match random.random_range(0..10) {
         0 => random.random_range(0..=31),

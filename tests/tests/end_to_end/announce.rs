@@ -10,7 +10,7 @@ fn said(folder: &Path) -> Result<String> {
     said_of("build", folder)
 }
 
-/// What it says about a `build` of that name into `folder`.
+/// What it says about a `build` with that name into `folder`.
 fn said_of(build: &str, folder: &Path) -> Result<String> {
     let output = Command::new(SCRIPT).arg(build).arg(folder).output()?;
     ensure!(output.status.success(), "{output:?}");
@@ -28,7 +28,8 @@ fn a_build_is_announced_unless_there_is_nothing_to_build() -> Result<()> {
     let for_demo = said_of("build-for-demo", folder)?;
     assert!(for_demo.contains("leaves out what GPUs need"), "{for_demo}");
 
-    // Stand-ins for the programs: all that counts is that they can be executed, and how old they are.
+    // Stand-ins for the programs. All that counts is that they can be executed, and how old they
+    // are.
     let programs = ["gotong", "gotong-node"].map(|name| folder.join(name));
     for program in &programs {
         fs::copy(SCRIPT, program)?;
@@ -45,7 +46,7 @@ fn a_build_is_announced_unless_there_is_nothing_to_build() -> Result<()> {
     fs::write(folder.join(".built"), "")?;
     assert_eq!(said(folder)?, "");
 
-    // The programs lack what is for GPUs.
+    // The programs lack the parts for GPUs.
     fs::rename(folder.join(".built"), folder.join(".built-for-demo"))?;
     assert_eq!(said_of("build-for-demo", folder)?, "");
     let rest = said(folder)?;

@@ -29,7 +29,7 @@ fn account(name: &str) -> Account {
     key(name).public_key().0
 }
 
-/// The seat of an account by its name.
+/// The seat of the account with this name.
 fn seat<'a>(round: &'a RoundView, name: &str) -> Option<&'a SeatView> {
     let account = account(name);
     round.seats.iter().find(|seat| seat.account == account)
@@ -42,8 +42,8 @@ fn has_to_commit(round: &RoundView, who: Account) -> bool {
         && seat.is_some_and(|seat| seat.state == SeatState::Sitting && !seat.committed)
 }
 
-/// Commits to what can never be shown wherever the account has a seat, as soon as it can, and offers anew whenever that has
-/// ended its offer. Ends with the connection.
+/// As soon as it can, commits to what can never be shown, in every seat of the account, and makes a new offer whenever that has
+/// ended the old one. Ends with the connection.
 async fn commit_to_nothing(network: &Network, name: &str, tasks: &[TaskId]) -> Result<()> {
     let client = Client::connect(&network.node.url()).await?;
     let mut blocks = client.best_blocks().await?;
@@ -63,20 +63,20 @@ async fn commit_to_nothing(network: &Network, name: &str, tasks: &[TaskId]) -> R
             }
         }
         if !calls.is_empty() {
-            // Refused if one of the rounds went on meanwhile: the next look sends the others.
+            // This is refused if one of the rounds has moved on meanwhile. The next look sends the others.
             let _ = client.submit_all(&key(name), &calls, Inclusion::Best).await;
         }
     }
     Ok(())
 }
 
-/// Tests of what a machine can do in a few seconds, which others on the same machine would spoil.
+/// Tests of what a machine can do in a few seconds. Other tests on the same machine would spoil them.
 mod alone {
     use super::*;
 
-    /// Two accomplices of the sponsor make the quorum of every round: they commit to what they never show, so that whoever else has
-    /// a seat and does not commit within five blocks is slashed. One call a block was too few: the honest attester lost 10 GTG
-    /// in most tasks.
+    /// Two accomplices of the sponsor make the quorum of every round: they commit to what they never show, so that any other
+    /// attester with a seat is slashed if it does not commit within five blocks. One call per block was too few: the honest
+    /// attester lost 10 GTG in most tasks.
     #[tokio::test(flavor = "multi_thread")]
     #[ignore = "needs the machine for itself: make test runs it alone"]
     async fn an_honest_attester_of_many_tasks_misses_nothing() -> Result<()> {
@@ -148,7 +148,7 @@ mod alone {
         let (mut missed, mut quorums) = (0, 0);
         for round in &rounds {
             let honest = seat(round, "Judith").context("Judith has a seat in every round")?;
-            // Alone it is no quorum, so no audits follow.
+            // Alone it is not a quorum, so no audits follow.
             missed += usize::from(honest.state != SeatState::Sitting || honest.claim.is_none());
             let has_committed = |name: &&str| seat(round, name).is_some_and(|seat| seat.committed);
             quorums += usize::from(ACCOMPLICES.iter().all(has_committed));
@@ -177,7 +177,7 @@ async fn all_in(network: &Network, tasks: &[TaskId], phase: Phase) -> Result<()>
         .await
 }
 
-/// Nobody attests when all have committed: the round waits and spends no shard, and goes on as soon as somebody offers.
+/// If nobody attests once all have committed, the round waits and uses up no shard. It continues as soon as somebody offers.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_round_waits_for_its_attester() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
@@ -200,7 +200,7 @@ async fn a_round_waits_for_its_attester() -> Result<()> {
     Ok(())
 }
 
-/// What the user says about pay and work is what the offer goes by. The first task pays a seat some 4 GTG at most, and the second one a
+/// The offer follows what the user says about pay and work. The first task pays a seat at most some 4 GTG, and the second one a
 /// hundredth of that, which is still more than the calls cost.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_offer_leaves_out_what_pays_too_little_and_takes_on_no_more_than_it_may() -> Result<()> {
@@ -246,7 +246,7 @@ async fn who_stops_offers_no_more_seats() -> Result<()> {
         .await
 }
 
-/// One that was killed is drawn while it is away. Without seats it takes its offer back, and ends by itself.
+/// An attester that was killed is drawn while it is away. Started without seats, it withdraws its offer and ends by itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_offers_no_seats_takes_its_offer_back_and_ends() -> Result<()> {
     let network = Network::start(&["Judith"]).await?;
@@ -273,8 +273,8 @@ async fn who_offers_no_seats_takes_its_offer_back_and_ends() -> Result<()> {
     Ok(())
 }
 
-/// Opens a task with two seats, which make its quorum, with these windows for attesters, and whatever else differs from others. Its
-/// default is a tenth for attesters.
+/// Opens a task with two seats, which make its quorum, with these windows for attesters and any other options that differ from
+/// other tasks. By default a tenth goes to attesters.
 async fn open_for_two(network: &Network, options: &str) -> Result<TaskId> {
     let open = format!(
         "task open --name=test --init-seed=1 --price=0.01 --cap=100 --budget=1000 --commit-blocks=40 --reveal-blocks=30 \
@@ -336,7 +336,7 @@ impl<'a> RoundForTwo<'a> {
     }
 }
 
-/// Fails unless the account has done all that its seat in the round asked for, was paid, and has its stake of 1,000 GTG.
+/// Fails unless the account has done everything that its seat in the round required, was paid, and has its stake of 1,000 GTG.
 async fn assert_served(network: &Network, round: &RoundView, name: &str, log: &str) -> Result<()> {
     assert_settled(round)?;
     let own = seat(round, name).with_context(|| format!("{name} has a seat"))?;
@@ -348,22 +348,22 @@ async fn assert_served(network: &Network, round: &RoundView, name: &str, log: &s
     Ok(())
 }
 
-/// Judith is killed in every phase of a round, and started again: she scores it once, shows all that she owes, and defends her
-/// table. Each phase waits for her, or for Bob, who is started when it may end.
+/// Judith is killed in every phase of a round, and restarted. She scores the round once, shows everything that she owes, and
+/// defends her table. Each phase waits for her, or for Bob, who is started when it may end.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attester_that_is_killed_in_every_phase_loses_nothing() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith", "Bob", "Envy"]).await?;
     network.register(&["One"], &["Judith", "Bob"]).await?;
     let begun = RoundForTwo::begin(&network, "--attest-blocks=60 --challenge-blocks=40").await?;
 
-    // Drawn, and scoring, or about to commit.
+    // She is drawn, and is scoring or about to commit.
     let mut judith = network.daemon("Judith", "attest")?;
     begun
         .until("the draw", |round, _| round.phase == Phase::AttestCommit)
         .await?;
     judith.kill();
 
-    // Committed, and Bob is not.
+    // She has committed, and Bob has not.
     begun.judith_commits_and_dies().await?;
     let _bob = network.daemon("Bob", "attest")?;
     begun
@@ -373,7 +373,7 @@ async fn an_attester_that_is_killed_in_every_phase_loses_nothing() -> Result<()>
         .await?;
     let mut judith = network.daemon("Judith", "attest")?;
 
-    // Revealed, and the audits take some blocks to be drawn.
+    // She has revealed, and the audits take some blocks to be drawn.
     begun
         .until("the table", |_, seat| seat.claim.is_some())
         .await?;
@@ -383,7 +383,7 @@ async fn an_attester_that_is_killed_in_every_phase_loses_nothing() -> Result<()>
     let mut judith = network.daemon("Judith", "attest")?;
     begun.until("the answers", |_, seat| seat.audited).await?;
 
-    // Accused.
+    // She is accused.
     judith.kill();
     let rows = Accusation::Rows(Stage::Pass(0));
     let accuse = Call::open_dispute(begun.task, ROUND, account("Judith"), rows);
@@ -404,12 +404,12 @@ async fn an_attester_that_is_killed_in_every_phase_loses_nothing() -> Result<()>
     let round = begun.ended().await?;
     let log = std::fs::read_to_string(judith.log())?;
     assert_served(&network, &round, "Judith", &log).await?;
-    // Not even her work.
+    // Not even her own work is computed again.
     assert!(log.matches("scored in").count() <= 1, "{log}");
     Ok(())
 }
 
-/// Judith has nothing left but her key after she has committed. AttestCommit waits for Bob, and AttestReveal for her.
+/// After Judith has committed, she has nothing left but her key. AttestCommit waits for Bob, and AttestReveal for her.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_lost_after_a_commitment_costs_nothing() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith", "Bob"]).await?;
@@ -431,8 +431,8 @@ async fn a_disk_that_is_lost_after_a_commitment_costs_nothing() -> Result<()> {
     Ok(())
 }
 
-/// Moll sits down and stays away, so seats are drawn anew, and Bob replaces her. Judith, who has committed, is killed before that, and
-/// started again in the middle of it: she commits to nothing else, and reveals with Bob.
+/// Moll takes a seat and stays away, so seats are drawn anew, and Bob replaces her. Judith, who has committed, is killed before
+/// that, and restarted in the middle of it. She commits to nothing else, and reveals together with Bob.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attester_that_is_killed_before_a_redraw_keeps_its_seat() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith", "Moll", "Bob"]).await?;
@@ -442,7 +442,7 @@ async fn an_attester_that_is_killed_before_a_redraw_keeps_its_seat() -> Result<(
         .await?;
     let begun = RoundForTwo::begin(&network, "--attest-blocks=30 --challenge-blocks=6").await?;
     begun.judith_commits_and_dies().await?;
-    // Not before: else Bob may be drawn at first, and Moll be the one who replaces her.
+    // This must not come earlier. Otherwise Bob may be drawn at first, and Moll may be the replacement.
     let offer = Call::offer(u8::MAX, u64::MAX, true, &[]);
     let client = &network.client;
     client.submit(&key("Bob"), &offer, Inclusion::Best).await?;
@@ -457,14 +457,15 @@ async fn an_attester_that_is_killed_before_a_redraw_keeps_its_seat() -> Result<(
     let (moll, bob) = (seat(&round, "Moll"), seat(&round, "Bob"));
     assert_eq!(moll.map(|moll| moll.state), Some(SeatState::Missed));
     assert_eq!(bob.map(|bob| bob.state), Some(SeatState::Sitting));
-    // None, if she was killed before she could say so.
+    // There is none if she was killed before she could report it.
     let commitments = log.matches("committed to a table").count();
     assert!(commitments <= 1, "{log}");
     Ok(())
 }
 
-/// Two follow a task from its opening, and a third one begins in its fourth round. Its first window of eight blocks is for one
-/// round, and it would have had to score all four in it, while the other two make the quorum: that cost 10 GTG and the offer.
+/// Two attesters follow a task from its opening, and a third one begins in its fourth round. Its first window of eight blocks is
+/// meant for one round. Once, it would have had to score all four rounds in it, while the other two made the quorum: that cost it
+/// 10 GTG and its offer.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_begins_late_has_caught_up_before_it_offers() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Bob", "Envy", "Judith"]).await?;
@@ -488,7 +489,7 @@ async fn who_begins_late_has_caught_up_before_it_offers() -> Result<()> {
         .run("Judith", "register --role=attester --stake=1000")
         .await?;
     let judith = network.daemon("Judith", "attest")?;
-    // Three seats, and three who offer.
+    // There are three seats, and three attesters that offer.
     let seated = network
         .until("a round with Judith", ROUND_LIMIT * 2, async |now| {
             let last = now.task(task).await?.context("it was opened")?.round;
@@ -503,13 +504,13 @@ async fn who_begins_late_has_caught_up_before_it_offers() -> Result<()> {
         .await?;
     let log = std::fs::read_to_string(judith.log())?;
     assert_served(&network, &seated, "Judith", &log).await?;
-    // Whoever was there all along has offered every round, and changed nothing.
+    // Those that were there from the beginning have offered in every round, and changed nothing.
     for online in [&bob, &envy] {
         let log = std::fs::read_to_string(online.log())?;
         let changes = log.matches("the offer to attest is up to date").count();
         assert!(changes <= 1, "{log}");
     }
-    // No round before her own, though she may be drawn for the next one meanwhile.
+    // It scores no round before its own, although it may be drawn for the next one meanwhile.
     assert!(log.matches("scored in").count() <= 2, "{log}");
     Ok(())
 }

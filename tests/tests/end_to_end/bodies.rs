@@ -73,7 +73,7 @@ fn a_reveal_is_found_however_it_is_wrapped() {
         );
         wrap([start.encode(), others.concat()].concat(), &reveal, vec![])
     };
-    // An address by an index, which takes no byte on this chain.
+    // An address given by an index, which takes no byte on this chain.
     let to_index = (
         index("Balances", "transfer_allow_death"),
         1u8,

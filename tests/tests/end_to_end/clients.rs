@@ -1,4 +1,4 @@
-//! Clients that others wrote: they have no code of ours, and know the chain by what it says of itself.
+//! Clients that others wrote. They contain none of our code, and know the chain by what it says about itself.
 
 use super::{contribute, small_task, ROUND_LIMIT};
 use anyhow::{ensure, Context, Result};
@@ -12,11 +12,11 @@ use gotong_tests::{
 use serde_json::{json, Value};
 use std::process::Command;
 
-/// What the Wasm of a development chain was compiled with.
+/// The setting with which the Wasm of a development chain was compiled.
 const METADATA_HASH: &str = include_str!("../../../runtime/metadata/hash-fast.txt");
 
-/// Each registers an account, asks for stake, tasks, the round, rewards, duties and disputes by runtime APIs as far as it knows
-/// them, and reads storage and constants.
+/// Each registers an account; asks for stake, tasks, the round, rewards, duties and disputes by runtime APIs, as far as it supports
+/// them; and reads storage and constants.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Node.js: make test-clients"]
 async fn clients_register_and_read_what_the_chain_says() -> Result<()> {
@@ -66,7 +66,7 @@ async fn clients_register_and_read_what_the_chain_says() -> Result<()> {
     Ok(())
 }
 
-/// It shows what it signs by metadata whose hash is part of the signature, and the chain compares it with its own.
+/// It shows what it signs by means of metadata whose hash is part of the signature, and the chain compares that with its own.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Node.js: make test-clients"]
 async fn a_hardware_wallet_signs_what_it_has_shown() -> Result<()> {
@@ -84,7 +84,7 @@ async fn a_hardware_wallet_signs_what_it_has_shown() -> Result<()> {
     Ok(())
 }
 
-/// The fork runs the chain's code on the state of one of its blocks, in a process without a node. The node hears of nothing.
+/// The fork runs the chain's code on the state of one of its blocks, in a process without a node. The node hears nothing of it.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Node.js: make test-clients"]
 async fn a_fork_makes_a_block_of_its_own() -> Result<()> {
@@ -109,8 +109,8 @@ async fn a_fork_makes_a_block_of_its_own() -> Result<()> {
     Ok(())
 }
 
-/// The worker is gone after its reveal, and with it all that it knew of the round. An attester publishes the credit. Only whoever
-/// is owed something is told to claim, and only until it has.
+/// The worker is gone after its reveal, and with it everything that it knew about the round. An attester publishes the credit. An
+/// account is told to claim only if it is owed something, and only until it has claimed.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Node.js: make test-clients"]
 async fn a_wallet_claims_what_the_chain_says_it_may() -> Result<()> {
@@ -156,8 +156,8 @@ async fn a_wallet_claims_what_the_chain_says_it_may() -> Result<()> {
     Ok(())
 }
 
-/// Three authorities, a node that serves pages, as every node that is no authority does, and a light client that knows nothing
-/// but the first block and the address of that node.
+/// There are three authorities; a node that serves pages, as every node that is not an authority does; and a light client that
+/// knows only the first block and the address of that node.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Node.js: make test-clients"]
 async fn a_light_client_follows_a_network_of_three() -> Result<()> {
@@ -183,7 +183,7 @@ async fn a_light_client_follows_a_network_of_three() -> Result<()> {
     for (number, role) in roles.into_iter().enumerate() {
         let own = folder.path().join(number.to_string());
         std::fs::create_dir(&own)?;
-        // Keys of the network, which anybody knows.
+        // Network keys that anybody knows.
         let key = format!("--node-key={:064x}", number + 1);
         let first = listening
             .first()
@@ -193,7 +193,7 @@ async fn a_light_client_follows_a_network_of_three() -> Result<()> {
         arguments.extend(first.as_deref());
         let mut node = Node::launch(&own, &own, &arguments)?;
         connect(&mut node).await?;
-        // A node that is no authority also listens for WebRTC, which the light client here has not.
+        // A node that is not an authority also listens for WebRTC, which this light client does not support.
         let mut own = addresses(&node.url()).await?.into_iter();
         let address = own.find(|one| one.starts_with("/ip4/127.0.0.1/tcp/"));
         listening.push(address.context("the node listens on this machine")?);

@@ -1,4 +1,5 @@
-//! Nodes whose clocks are wrong. The slots of these chains last a second, so that half a second here is three on a chain of six.
+//! Nodes whose clocks are wrong. The slots of these chains last a second, so half a second here is three seconds on a chain with
+//! slots of six.
 
 use crate::{contribute, ROUND_LIMIT, SMALL};
 use anyhow::{ensure, Context, Result};
@@ -26,7 +27,7 @@ const SLOW_ROUND_LIMIT: Duration = ROUND_LIMIT.saturating_mul(3);
 /// Blocks in which something is seen to go on.
 const SOME: u32 = 5;
 
-/// Compiles the library in `folder`, and returns where it is; nothing where that cannot be.
+/// Compiles the library in `folder`, and returns where it is; `None` where that is not possible.
 fn wrong_clock(folder: &Path) -> Result<Option<String>> {
     if !cfg!(target_os = "linux") {
         not_tested("only on Linux can a program be given a clock")?;
@@ -37,7 +38,7 @@ fn wrong_clock(folder: &Path) -> Result<Option<String>> {
     let compiled = Command::new("cc")
         .args(["-shared", "-fPIC", "-o"])
         .args([&library, &source])
-        // Only old C libraries have it apart.
+        // Only in old C libraries is it separate.
         .arg("-ldl")
         .stdin(Stdio::null())
         .status();
@@ -53,7 +54,8 @@ fn wrong_clock(folder: &Path) -> Result<Option<String>> {
     }
 }
 
-/// A network of four, in which the clocks of Charlie and Dave are by so many milliseconds ahead; nothing where that cannot be.
+/// A network of four, in which the clocks of Charlie and Dave are ahead by `ahead_ms` milliseconds; `None` where that is not
+/// possible.
 async fn with_wrong_clocks(ahead_ms: [i32; 2]) -> Result<Option<Authorities>> {
     let folder = tempfile::tempdir()?;
     let Some(library) = wrong_clock(folder.path())? else {
@@ -92,8 +94,8 @@ async fn a_round_is_paid(network: &Network, nodes: [String; 2], rounds: u32) -> 
     Ok(())
 }
 
-/// Within half a slot nobody loses anything, as docs/operators.md says: a block is accepted that is a slot early by the clock of
-/// whoever gets it. The two wrong clocks differ by most of a slot.
+/// Within half a slot nobody loses anything, as docs/operators.md says: a block is accepted even if it is a slot early by the clock
+/// of the node that gets it. The two wrong clocks differ by most of a slot.
 #[tokio::test(flavor = "multi_thread")]
 async fn clocks_within_half_a_slot_cost_no_block_and_no_pay() -> Result<()> {
     let Some(mut all) = with_wrong_clocks([400, -400]).await? else {
@@ -117,7 +119,7 @@ async fn clocks_within_half_a_slot_cost_no_block_and_no_pay() -> Result<()> {
     .await
 }
 
-/// The others refuse what Dave makes four slots early, and go on without it. He takes theirs, and serves his workers.
+/// The others refuse what Dave makes four slots early, and continue without it. He accepts their blocks, and serves his workers.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_far_ahead_stops_neither_finality_nor_pay() -> Result<()> {
     let Some(all) = with_wrong_clocks([0, 4_000]).await? else {

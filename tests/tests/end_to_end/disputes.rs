@@ -1,4 +1,4 @@
-//! Liars, stallers and false accusers against honest parties, on a real chain.
+//! Liars, parties that do not answer, and false accusers against honest parties, on a real chain.
 
 use crate::{contribute, small_task, ROUND_LIMIT, SMALL};
 use anyhow::{bail, Context, Result};
@@ -33,7 +33,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// Everybody else in `accounts` has money only.
+    /// The other `accounts` have only money.
     async fn set(accounts: &[&str], attesters: &[&str]) -> Result<Self> {
         let network = Network::start(&[&["Sponsor", "One"], attesters, accounts].concat()).await?;
         let task = small_task(&network, &["One"], attesters).await?;
@@ -52,7 +52,7 @@ impl Scene {
         })
     }
 
-    /// Waits until `phase` of the first round, and until what it begins with is drawn.
+    /// Waits for this `phase` of the first round, until whatever is drawn at its beginning has been drawn.
     async fn phase(&self, phase: Phase) -> Result<RoundView> {
         let is_drawn = |view: &RoundView| match phase {
             Phase::AttestCommit => !view.seats.is_empty(),
@@ -67,7 +67,7 @@ impl Scene {
             .await
     }
 
-    /// Waits until a dispute is open in which so many moves were made.
+    /// Waits until a dispute in which `moves` moves were made is open.
     async fn dispute(&self, moves: u32) -> Result<DisputeView> {
         self.network
             .until("a dispute", ROUND_LIMIT, async |moment| {
@@ -78,7 +78,7 @@ impl Scene {
             .await
     }
 
-    /// Waits until it is the turn of `challenger` in a dispute of its own.
+    /// Waits until it is the turn of `challenger` in a dispute that it opened.
     async fn dispute_of(&self, challenger: &str) -> Result<DisputeView> {
         let challenger = account(challenger);
         self.network
@@ -92,7 +92,7 @@ impl Scene {
             .await
     }
 
-    /// Waits until so many disputes were decided.
+    /// Waits until `count` disputes have been decided.
     async fn verdicts(&self, count: usize) -> Result<Vec<ClosedDispute>> {
         self.network
             .until("the verdict", ROUND_LIMIT, async |moment| {
@@ -133,8 +133,8 @@ fn state(round: &RoundView, name: &str) -> Result<SeatState> {
     Ok(seat(round, name)?.state)
 }
 
-/// The loss of one sample off by one: convicted in a single word, while the round goes on and pays.
-/// Unstaking does not save the liar.
+/// The loss of one sample is off by one. The liar is convicted by a single word, while the round continues and pays. Unstaking does
+/// not save the liar.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_liar_is_convicted_and_the_round_pays() -> Result<()> {
     let scene = Scene::set(&[], &["Judith", "Liar"]).await?;
@@ -173,7 +173,7 @@ async fn a_liar_is_convicted_and_the_round_pays() -> Result<()> {
     assert_eq!(fees.iter().sum::<u128>(), round.fees);
     assert_eq!(fees.iter().filter(|fee| **fee > 0).count(), 1);
 
-    // Anybody can tell again, from the chain's data alone; and prove a step to who has none of it.
+    // Anybody can verify it again, from the chain's data alone, and prove a step to somebody who has none of that data.
     let verified = network
         .run("One", &format!("verify --task={} --round=0", scene.task.0))
         .await?;
@@ -235,7 +235,7 @@ async fn a_device_that_goes_wrong_after_its_thousandth_call_costs_no_stake() -> 
     Ok(())
 }
 
-/// Node, challenger and accused die in the middle of a dispute; nobody loses it by that.
+/// Node, challenger and accused die in the middle of a dispute, and nobody loses by that.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dispute_survives_restarts() -> Result<()> {
     let mut scene = Scene::set(&[], &["Judith", "Liar"]).await?;
@@ -350,8 +350,7 @@ async fn a_node_that_lies_about_a_dispute_costs_no_bond() -> Result<()> {
     Ok(())
 }
 
-/// All attesters agree on the same lie. One who watches convicts them all, two disputes at once, and
-/// seats are drawn anew.
+/// All attesters agree on the same lie. A single watcher convicts them all, in two disputes at once, and seats are drawn anew.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_honest_watcher_beats_a_majority() -> Result<()> {
     let scene = Scene::set(&["Watcher", "Judith"], &["Liar", "Accomplice"]).await?;
@@ -361,7 +360,7 @@ async fn one_honest_watcher_beats_a_majority() -> Result<()> {
         network.daemon("Accomplice", "attest --lie=part")?,
     ];
     let _watcher = network.daemon("Watcher", "watch")?;
-    // Too late to be drawn at first.
+    // Judith is too late to be drawn at first.
     scene.phase(Phase::AttestCommit).await?;
     network
         .run("Judith", "register --role=attester --stake=1000")
@@ -378,7 +377,7 @@ async fn one_honest_watcher_beats_a_majority() -> Result<()> {
         let verdict = verdict.context("each liar is convicted")?;
         assert_eq!(verdict.challenger, account("Watcher"));
         assert!(
-            // Whose part is wrong defends it with a wrong product of a tile.
+            // An accused whose part is wrong defends it with a wrong product of a tile.
             matches!(verdict.verdict, Verdict::Refuted(Step::Product { .. })),
             "{verdict:?}"
         );
@@ -395,8 +394,8 @@ async fn one_honest_watcher_beats_a_majority() -> Result<()> {
     Ok(())
 }
 
-/// A false table that nobody disputes settles. Who contributed cannot show its credit, gives it up, and goes on. Who watches
-/// goes on, too, and convicts the next one.
+/// A false table that nobody disputes settles. A contributor cannot show its credit there, so it gives it up and continues. A
+/// watcher continues, too, and convicts the next liar.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_false_table_that_nobody_disputed_stops_nobody() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Liar", "Watcher"]).await?;
@@ -409,12 +408,12 @@ async fn a_false_table_that_nobody_disputed_stops_nobody() -> Result<()> {
     assert_settled(&round)?;
     assert!(round.claim.is_some_and(|claim| claim.merged.is_some()));
 
-    // A process that is to end ends, and says that not all is claimed.
+    // A process that is meant to end does so, and reports that not everything is claimed.
     let limit = ROUND_LIMIT;
     let ended = tokio::task::spawn_blocking(move || contributor.wait());
     let status = tokio::time::timeout(limit, ended).await???;
     assert!(!status.success());
-    // One that is to go on trains from the weights, which are right, and contributes.
+    // A process that is meant to continue trains from the weights, which are right, and contributes.
     let _contributor = network.daemon("One", &contribute(task, "1/1"))?;
     network
         .until("a commit in the next round", limit, async |moment| {
@@ -423,7 +422,7 @@ async fn a_false_table_that_nobody_disputed_stops_nobody() -> Result<()> {
         })
         .await?;
 
-    // One who comes now goes on after the false table, too, and convicts the next one.
+    // A watcher that starts now continues after the false table, too, and convicts the next liar.
     let _watcher = network.daemon("Watcher", "watch")?;
 
     let refused = network.run("One", "claim").await.unwrap_err().to_string();
@@ -438,7 +437,7 @@ async fn a_false_table_that_nobody_disputed_stops_nobody() -> Result<()> {
         "{rewards}"
     );
     assert_ne!(rewards["tasks"][0]["ledger"]["next_round_to_claim"], 0);
-    // All that was set aside is back: nobody can claim it any more.
+    // Everything that was set aside is back, because nobody can claim it any more.
     let view = network.client.best().await?.round(task, FIRST).await?;
     let view = view.context("the round is known")?;
     assert_eq!((view.claims, view.released), (1, view.pot));
@@ -463,7 +462,7 @@ async fn a_false_table_that_nobody_disputed_stops_nobody() -> Result<()> {
     Ok(())
 }
 
-/// Who does not answer is convicted by time, whatever its table.
+/// An account that does not answer is convicted by time, whatever its table is.
 #[tokio::test(flavor = "multi_thread")]
 async fn silence_is_no_defence() -> Result<()> {
     let scene = Scene::set(&[], &["Judith", "Liar"]).await?;
@@ -477,7 +476,7 @@ async fn silence_is_no_defence() -> Result<()> {
     assert_settled(&scene.ended().await?)
 }
 
-/// An accusation is about a table that was seen in a block, and is worth nothing on a chain without that block.
+/// An accusation is about a table that was seen in a block. It is not valid on a chain without that block.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_tied_to_a_block_is_not_valid_on_another_fork() -> Result<()> {
     let network = Network::start(&["Envy"]).await?;
@@ -513,7 +512,7 @@ async fn a_false_accuser_loses_its_bond() -> Result<()> {
                 .await
         }
     };
-    // Its daemon sends, too: of two with the same nonce one is dropped.
+    // Its daemon sends calls, too, and of two with the same nonce one is dropped.
     let rows = Accusation::Rows(Stage::Pass(0));
     let losses = Accusation::Losses(Half::A);
     let own = loop {
@@ -535,7 +534,7 @@ async fn a_false_accuser_loses_its_bond() -> Result<()> {
         "{again:?}"
     );
 
-    // Spite plays to the end. Its first pick is beyond what is shown, and refused.
+    // Spite plays to the end. Its first pick is beyond what is shown, and is refused.
     let spite = scene.dispute_of("Spite").await?.id;
     let pick = |pick| {
         let call = Call::pick_in_dispute(spite, pick);

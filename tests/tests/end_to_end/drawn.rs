@@ -42,23 +42,23 @@ async fn rounds_are_scored_on_what_chance_draws() -> Result<()> {
     assert_eq!(fs::metadata(&pool)?.len(), 785 * u64::from(records));
     assert_eq!(opened.bond, 100 * UNIT);
 
-    // Anybody finds the recipe in the block that opened the task, without the pool.
+    // Anybody can find the recipe in the block that opened the task, without the pool.
     let copy = network.folder().join("copy.toml");
     let found = format!("task recipe --task={} --out={}", task.0, copy.display());
     let found = network.run("Eve", &found).await?;
-    // It is that of the data set.
+    // It is the recipe of the data set.
     let recipe = DataSet::FashionMnist.recipe()?.to_text()?;
     assert_eq!(found["recipe"], recipe);
     assert_eq!(opened.terms.check_recipe(recipe.as_bytes()), Ok(()));
     assert_eq!(fs::read_to_string(&copy)?, recipe);
 
-    // Nobody computes a round without the pool, and everybody is told what to do.
+    // Nobody can compute a round without the pool, and everybody is told what to do.
     let out = network.folder().join("base.safetensors");
     let weights = format!("weights --task={} --out={}", task.0, out.display());
     let refused = network.run("Eve", &weights).await.unwrap_err().to_string();
     assert!(refused.contains("--pool-file FILE"), "{refused}");
 
-    // No sponsor runs.
+    // No sponsor is running.
     let given = format!("--pool-file={pool}");
     let _attesters = [
         network.daemon("Judith", &format!("attest {given}"))?,
@@ -80,13 +80,13 @@ async fn rounds_are_scored_on_what_chance_draws() -> Result<()> {
     assert_ne!(seeds[0], seeds[1]);
     assert_eq!(network.task(task).await?.state, TaskState::Exhausted);
 
-    // Who has the pool computes the same, from then on without being given it again.
+    // Whoever has the pool computes the same, and need not be given it again.
     for (round, given) in [(0, given.as_str()), (1, "")] {
         let verify = format!("verify --task={} --round={round} {given}", task.0);
         let verified = network.run("Eve", &verify).await?;
         assert_eq!(verified["equal"], true, "{verified}");
     }
-    // Every other pool is refused by its root.
+    // Every other pool is refused because of its root.
     let mut other = fs::read(&pool)?;
     other[0] ^= 1;
     let path = network.folder().join("other.pool");

@@ -1,4 +1,4 @@
-//! Many fields at once: tasks side by side on one chain, and a contributor to all of them.
+//! Many fields at once: several tasks on one chain, and a contributor to all of them.
 
 use crate::{small_task, ROUND_LIMIT, SMALL, SMALL_TRANSFORMER};
 use anyhow::{Context, Result};
@@ -6,11 +6,11 @@ use gotong_protocol::{RoundId, TaskId};
 use gotong_tests::{assert_settled, key, Network, UNIT};
 use std::{fs, time::Duration};
 
-/// The tasks' trainings take turns on one machine, so a round takes longer.
+/// The training runs for the tasks take turns on one machine, so a round takes longer.
 const LIMIT: Duration = ROUND_LIMIT.saturating_mul(2);
 
-/// Images and text: one account contributes to both in one process, and is paid in both. A third task asks for more stake than it
-/// has, and one that opens later is found.
+/// Images and text: one account contributes to both in one process, and is paid for both. A third task asks for more stake than the
+/// account has, and one that opens later is found.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_contributor_works_in_many_fields() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
@@ -47,13 +47,13 @@ async fn one_contributor_works_in_many_fields() -> Result<()> {
     Ok(())
 }
 
-/// Waits until the contributor has claimed what it was credited with in a round, and the round until it has settled.
+/// Waits until the round has settled, and the contributor has claimed what it was credited with in it.
 async fn paid(network: &Network, task: TaskId, round: u32) -> Result<()> {
     let ended = network.ended(task, round, LIMIT).await?;
     assert_settled(&ended)?;
     assert_eq!((ended.commits, ended.reveals), (1, 1));
     if round == 0 {
-        // Later gains may be within the noise of so few samples; the first never is.
+        // Later gains may be within the noise of so few samples, but the first one never is.
         let merged = ended.claim.as_ref().context("a claim")?.merged;
         assert!(merged.is_some_and(|merged| merged.gain > 0));
     }

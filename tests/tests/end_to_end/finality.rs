@@ -1,4 +1,4 @@
-//! What everybody can do while the chain goes on but no block becomes final.
+//! What everybody can do while blocks are made but none becomes final.
 
 use crate::{
     contribute,

@@ -1,4 +1,4 @@
-//! What runs models in floats, onnxruntime and PyTorch, is held against the exact machine on this.
+//! The case by which programs that run models in floats, onnxruntime and PyTorch, are compared with the exact machine.
 
 use anyhow::{ensure, Result};
 use gotong_evaluation::FastCpu;
@@ -11,10 +11,11 @@ const TOKENS: u32 = 64;
 /// Heads of [`bold`].
 pub const HEADS: u32 = 4;
 
-/// What a plain model in f32 may differ in from the exact machine: the mean of all samples, and any one; in bits a token.
+/// By how much a plain model in f32 may differ from the exact machine: in the mean of all samples, and in any single one; in bits
+/// per token.
 pub const PLAIN_BOUNDS: (f64, f64) = (0.02, 0.08);
 
-/// A licence's text as records of [`bold`]: its tokens are bytes less 32.
+/// The text of a licence as records for [`bold`]. Its tokens are bytes less 32.
 pub fn records() -> Vec<u8> {
     let text = include_bytes!("../../../LICENSE");
     let tokens = TOKENS as usize;
@@ -22,8 +23,8 @@ pub fn records() -> Vec<u8> {
     windows.flatten().map(|c| c.saturating_sub(32)).collect()
 }
 
-/// A language model whose weights are bolder than at the start of a training, so that a wrong layer would show; and which has
-/// biases.
+/// A language model that has biases, and whose weights are bolder than at the start of a training run, so that a wrong layer would
+/// show.
 pub fn bold(tied: bool) -> Result<Case> {
     let graph = Graph::transformer(&Transformer {
         vocab: 96,
@@ -51,12 +52,12 @@ pub fn bold(tied: bool) -> Result<Case> {
     })
 }
 
-/// How many losses a sample has: one, or of text one a token.
+/// How many losses a sample has: one, or for text one per token.
 pub fn losses_of_sample(graph: &Graph) -> usize {
     graph.vocab().map_or(1, |_| graph.inputs as usize)
 }
 
-/// How far a sample's bits in floats are from the exact loss: the mean of all samples, and the most of any; in bits a token.
+/// How far the bits in floats are from the exact losses: the mean of all samples, and the maximum of any; in bits per token.
 pub fn apart(case: &Case, bits: &[f64]) -> Result<(f64, f64)> {
     let exact = FastCpu.losses(&case.graph, &case.weights, &case.samples)?;
     ensure!(bits.len() == exact.len(), "{} samples", bits.len());

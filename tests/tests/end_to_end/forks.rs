@@ -1,4 +1,4 @@
-//! A fork that workers worked on is dropped.
+//! A fork on which workers have worked is dropped.
 
 use crate::{contribute, ROUND_LIMIT, SMALL};
 use anyhow::{Context, Result};
@@ -9,30 +9,30 @@ use gotong_tests::{
 use serde_json::json;
 use std::{fs, time::Duration};
 
-/// Longest wait for a round of one node alone, which makes no block in some slots.
+/// Longest wait for a round on a single node, which makes no block in some slots.
 const LIMIT: Duration = ROUND_LIMIT.saturating_mul(3);
-/// Keys of a network, which authorities need: any will do.
+/// Keys of a network, which authorities need. Any will do.
 const LIGHT_KEY: &str =
     "--node-key=0000000000000000000000000000000000000000000000000000000000000001";
 const HEAVY_KEY: &str =
     "--node-key=0000000000000000000000000000000000000000000000000000000000000002";
 
-/// Blocks by which the fork that wins is the longer one.
+/// By how many blocks the fork that wins is longer.
 const LEAD: u32 = 30;
 
-/// Two authorities. BABE's best chain is the one with the most blocks of elected leaders. Each of the two is elected in two slots of
-/// three, so of two forks that one of them built alone the one that is longer by [`LEAD`] has more of those, too. GRANDPA needs both:
-/// apart, they finalize nothing.
+/// Two authorities. BABE's best chain is the one with the most blocks of elected leaders. Each of the two is elected in two slots
+/// out of three. So if each builds a fork alone, the fork that is longer by [`LEAD`] has more of those blocks, too. GRANDPA needs
+/// both: apart, they finalize nothing.
 fn specification() -> Result<String> {
     let mut spec = fast_local(2)?;
     spec["genesis"]["runtimeGenesis"]["config"]["babe"]["epochConfig"]["c"] = json!([9, 10]);
     Ok(spec.to_string())
 }
 
-/// Two nodes have a task in common when they lose each other. With one of them, the workers bring round 0 to its end and claim
-/// it, and commit to round 1; with the other, nothing happens but blocks. Then the fork of the first is dropped: the round that
-/// was paid never was, and the chain may still take what was signed for it. The workers do it all again, with what they kept,
-/// and nobody loses stake or deposit.
+/// Two nodes have a task in common when they lose contact with each other. With the first node, the workers bring round 0 to its
+/// end, claim it, and commit to round 1; with the second, nothing happens except blocks. Then the fork of the first one is dropped:
+/// the round that was paid never happened, and the chain may still accept what was signed for it. The workers do everything again
+/// with what they kept, and nobody loses stake or a deposit.
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_honest_loses_what_a_dropped_fork_had() -> Result<()> {
     let arguments = ["--alice", "--force-authoring", "--no-mdns", LIGHT_KEY];
@@ -49,10 +49,10 @@ async fn nobody_honest_loses_what_a_dropped_fork_had() -> Result<()> {
     ];
     let mut heavy = network.stranger("heavy", &arguments)?;
     is_final(&network.client, 1, LIMIT).await?;
-    // Both make blocks for many slots, so that one of them is often dropped: whatever follows waits until it is final.
+    // Both make blocks in many slots, so one of them is often dropped. Whatever follows waits until it is final.
     let settle = async || {
         let block = network.client.best().await?.block();
-        // A few more, for a call in a block that is dropped is in one of the next.
+        // This waits for a few more, because a call from a block that is dropped gets into one of the next ones.
         is_final(&network.client, block + 3, LIMIT).await
     };
     network.endow(&["Sponsor", "One", "Judith"]).await?;
@@ -78,7 +78,7 @@ async fn nobody_honest_loses_what_a_dropped_fork_had() -> Result<()> {
         })
         .await?;
 
-    // The other fork becomes the longer one, too, so that no worker waits for it to get as far as it has seen.
+    // The other fork becomes the longer one, so that no worker waits for it to reach the height that the worker has already seen.
     let height = network.client.best().await?.block();
     network.node.kill();
     let on_heavy = connect(&mut heavy).await?;
@@ -111,7 +111,7 @@ async fn nobody_honest_loses_what_a_dropped_fork_had() -> Result<()> {
         let stake = stake.context("registered")?.stake;
         assert_eq!(stake, expected * UNIT, "{name}");
     }
-    // Whoever saw nothing of the dropped fork computes the same.
+    // A worker that saw nothing of the dropped fork computes the same.
     let verify = format!("verify --task={} --round=1", task.0);
     let verified = network.run("Eve", &verify).await?;
     assert_eq!(verified["equal"], true, "{verified}");

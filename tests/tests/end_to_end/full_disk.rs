@@ -1,4 +1,4 @@
-//! Disks that are full: small ones in memory, which are mounted in namespaces of the test's own.
+//! Disks that are full: small disks in memory, which are mounted in the test's own namespaces.
 
 use crate::{contribute, ROUND_LIMIT, SMALL};
 use anyhow::{ensure, Context, Result};
@@ -22,7 +22,7 @@ use std::{
 const INSIDE: &str = "GOTONG_IN_NAMESPACE";
 /// Longest wait for a node to end, or for blocks.
 const LIMIT: Duration = Duration::from_secs(120);
-/// The signal that Linux sends to whoever writes to a part of a file for which there is no room.
+/// The signal that Linux sends to a process that writes to a mapped part of a file for which there is no room.
 const SIGBUS: i32 = 7;
 /// Blocks in which something is seen to go on.
 const SOME: u32 = 5;
@@ -31,7 +31,7 @@ const SOME: u32 = 5;
 struct Disk(PathBuf);
 
 impl Disk {
-    /// Mounts one on a new folder.
+    /// Mounts a disk on a new folder.
     fn mount(path: PathBuf) -> Result<Self> {
         fs::create_dir_all(&path)?;
         let mounted = Command::new("mount")
@@ -46,7 +46,7 @@ impl Disk {
         self.0.join("ballast")
     }
 
-    /// Writes until there is no room.
+    /// Writes until there is no room left.
     fn fill(&self) -> Result<()> {
         let mut file = File::options()
             .create(true)
@@ -68,18 +68,18 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // It goes with the namespace in any case; the folder is empty again for whoever removes it.
+        // It goes away with the namespace in any case. Now the folder is empty for whatever removes it.
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }
 
-/// Whether this process may mount. If not, the test `name` of this file runs again in namespaces of its own, where it may; that
-/// fails if the test does.
+/// Whether this process may mount. If not, the test `name` of this file runs again in namespaces of its own, where it may. This
+/// fails if that test does.
 fn may_mount(name: &str) -> Result<bool> {
     if env::var_os(INSIDE).is_some() {
         return Ok(true);
     }
-    // Root needs no namespace of users, and may be refused one.
+    // Root needs no user namespace, and may be refused one.
     let both: [&[&str]; 2] = [&["--mount", "--map-root-user"], &["--mount"]];
     let may = |own: &&&[&str]| {
         let mut probe = Command::new("unshare");
@@ -102,7 +102,7 @@ fn may_mount(name: &str) -> Result<bool> {
     Ok(false)
 }
 
-/// Waits until a node has failed by itself, while there is no room for what it gives back.
+/// Waits until a node has failed by itself, and meanwhile fills whatever room it frees.
 async fn fails(node: &mut Node, disk: &Disk) -> Result<ExitStatus> {
     let started = Instant::now();
     loop {
@@ -116,8 +116,8 @@ async fn fails(node: &mut Node, disk: &Disk) -> Result<ExitStatus> {
     }
 }
 
-/// It ends and says why, unless the system ends it in the middle of a write; it does not start before there is room; and then it has
-/// all that it had.
+/// It ends and says why, unless the system ends it in the middle of a write. It does not start until there is room. Then it has
+/// everything that it had before.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_whose_disk_is_full_says_so_and_goes_on_once_there_is_room() -> Result<()> {
     if !may_mount("a_node_whose_disk_is_full_says_so_and_goes_on_once_there_is_room")? {
@@ -133,7 +133,7 @@ async fn a_node_whose_disk_is_full_says_so_and_goes_on_once_there_is_room() -> R
     let kept = block_hash(&node.url(), SOME).await?;
 
     let status = fails(&mut node, &disk).await?;
-    // Part of the database is mapped into memory, and a write there has no error to tell.
+    // Part of the database is mapped into memory, where a failed write cannot report an error.
     ensure!(
         status.signal() == Some(SIGBUS) || log()?.contains("No space left on device"),
         "it ended with {status}: {}",
@@ -151,8 +151,8 @@ async fn a_node_whose_disk_is_full_says_so_and_goes_on_once_there_is_room() -> R
     reaches(&client, height + SOME, LIMIT).await
 }
 
-/// An attester that can keep nothing commits to nothing, and offers no more seats. Once there is room it commits. From then on it
-/// needs none to reveal and to answer its audits, so that it loses no stake.
+/// An attester that can store nothing commits to nothing, and offers no more seats. Once there is room, it commits. From then on it
+/// needs none to reveal and to answer its audits, so it loses no stake.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attester_whose_disk_is_full_commits_to_nothing_and_reveals_what_it_had() -> Result<()> {
     if !may_mount("an_attester_whose_disk_is_full_commits_to_nothing_and_reveals_what_it_had")? {
@@ -161,7 +161,7 @@ async fn an_attester_whose_disk_is_full_commits_to_nothing_and_reveals_what_it_h
     let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
     let disk = Disk::mount(network.folder().join("Judith"))?;
     network.register(&["One"], &["Judith"]).await?;
-    // Whoever waits for room misses nothing.
+    // An attester that waits for room misses nothing.
     let task = network.open_with_long_windows(SMALL, 1, CHALLENGE).await?;
     let judith = network.daemon("Judith", "attest")?;
     let _others = [

@@ -49,7 +49,7 @@ async fn three_rounds_pay_what_they_proved() -> Result<()> {
         assert_settled(&round)?;
         assert_eq!((round.commits, round.reveals), (2, 2));
         let claim = round.claim.as_ref().context("settled on a claim")?;
-        // Later gains may be within the noise of 100 samples; the first never is.
+        // Later gains may be within the noise of 100 samples, but the first one never is.
         let gain = claim.merged.map_or(0, |merged| merged.gain);
         let is_untrained = round.round == RoundId(0);
         assert!(gain > 0 || !is_untrained);
@@ -72,7 +72,7 @@ async fn three_rounds_pay_what_they_proved() -> Result<()> {
         let [ledger] = &ledgers[..] else {
             panic!("{name} has one ledger: {ledgers:?}");
         };
-        // What is proved is paid, to the planck, and told so.
+        // What is proved is paid, to the planck, and reported as such.
         let samples = before.terms.hold_out.samples() / 2;
         let permille = 1000 - before.terms.attester_fee_permille;
         let price = before.terms.price_per_millibit;
@@ -121,8 +121,8 @@ async fn killed_workers_repeat_nothing() -> Result<()> {
     let mut attester = network.daemon("Judith", "attest")?;
     let mut contributor = network.daemon("One", &contribute(task, "1/2"))?;
 
-    // The contributor dies between commit and reveal: only its disk knows the delta and the salt. Nobody reveals
-    // before the other one has committed.
+    // The contributor dies between commit and reveal, when only its disk knows the delta and the salt. Nobody reveals before the
+    // other contributor has committed.
     network
         .until("the first commit", ROUND_LIMIT, async |moment| {
             let view = moment.round(task, RoundId(0)).await?;
@@ -135,7 +135,7 @@ async fn killed_workers_repeat_nothing() -> Result<()> {
         network.daemon("Two", &contribute(task, "2/2"))?,
     ];
 
-    // The attester dies between commit and reveal, for which the other one has to have committed, too.
+    // The attester dies between commit and reveal. The other attester has to have committed by then, too.
     network
         .until("the first attestation", ROUND_LIMIT, async |moment| {
             let view = moment.round(task, RoundId(0)).await?;
@@ -153,7 +153,7 @@ async fn killed_workers_repeat_nothing() -> Result<()> {
         assert_eq!((round.commits, round.reveals), (2, 2));
         network.all_claimed(&round, ROUND_LIMIT).await?;
     }
-    // Nothing was slashed: the attester's stake is whole.
+    // Nothing was slashed: the attester still has all of its stake.
     let stake = network
         .client
         .best()
@@ -165,15 +165,15 @@ async fn killed_workers_repeat_nothing() -> Result<()> {
     Ok(())
 }
 
-/// The only contributor dies in the middle of its training, which then goes on from its checkpoint: nobody else can commit,
-/// so the round waits.
+/// The only contributor dies in the middle of its training run, which then resumes from its checkpoint. Nobody else can commit, so
+/// the round waits.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_training_goes_on() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
     let task = small_task(&network, &["One"], &["Judith"]).await?;
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let _attester = network.daemon("Judith", "attest")?;
-    // It keeps a checkpoint after every update, so it is killed in the block after the first; the rest takes many blocks.
+    // It stores a checkpoint after every update, so it is killed in the block after the first one. The rest takes many blocks.
     let contribute = |checkpoint_every: u32| {
         format!(
             "contribute --task={} --steps=4000 --checkpoint-every={checkpoint_every} --until-round=1",
@@ -204,7 +204,7 @@ async fn a_killed_training_goes_on() -> Result<()> {
     Ok(())
 }
 
-/// Far more updates than the Commit window has time for: the delta comes in time all the same.
+/// There are far more updates than the Commit window has time for, but the delta still comes in time.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_training_that_takes_too_long_is_cut_short() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
@@ -233,7 +233,7 @@ async fn a_training_that_takes_too_long_is_cut_short() -> Result<()> {
     Ok(())
 }
 
-/// With a learning rate at which a model forgets what it has learned, nothing is submitted, and the window goes by. Then the same
+/// With a learning rate at which a model forgets what it has learned, nothing is submitted, and the window passes. Then the same
 /// account trains as usual.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_round_is_sat_out_that_would_do_harm() -> Result<()> {
@@ -270,7 +270,7 @@ async fn a_round_is_sat_out_that_would_do_harm() -> Result<()> {
     Ok(())
 }
 
-/// The checkpoint of the only account below `folder`, in its folder of its only task.
+/// The checkpoint of the only account below `folder`, in the folder of its only task.
 fn checkpoint(folder: &Path) -> io::Result<Option<PathBuf>> {
     let mut found = vec![folder.to_owned()];
     for _ in ["task", "account"] {
@@ -287,8 +287,8 @@ fn checkpoint(folder: &Path) -> io::Result<Option<PathBuf>> {
     Ok(files.find(|path| path.is_file()))
 }
 
-/// A contributor that has no more than a wallet sees what it is owed, and claims it, with no replay and no proof: the attester has
-/// published its credit.
+/// A contributor with nothing more than a wallet sees what it is owed and claims it, without replay and without proof, because the
+/// attester has published its credit.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wallet_claims_what_an_attester_published() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
@@ -338,7 +338,7 @@ async fn a_wallet_claims_what_an_attester_published() -> Result<()> {
     Ok(())
 }
 
-/// Who reveals when the round takes nothing any more loses the deposit, and is the author all the same.
+/// A contributor that reveals when the round accepts nothing any more loses the deposit, but is still the author.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reveal_that_is_late_keeps_its_author() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
@@ -364,7 +364,7 @@ async fn a_reveal_that_is_late_keeps_its_author() -> Result<()> {
     assert!(receipt.has_event("RevealedLate"), "{receipt:?}");
     assert!(!receipt.has_event("Revealed"));
     let again = submit(reveal.clone()).await;
-    // It was never revealed in time: to its worker that is no success.
+    // It was not revealed in time, so its worker does not count it as a success.
     assert!(
         matches!(&again, Err(error) if error.is_refusal("RevealTooLate") && !error.is_done_already(&reveal)),
         "{again:?}"
@@ -379,11 +379,11 @@ async fn a_reveal_that_is_late_keeps_its_author() -> Result<()> {
     Ok(())
 }
 
-/// `gotong` keeps back what a contributor needs, but a wallet sends all away that is free. Then no fee can be paid, and the
-/// stake has its way out all the same: as far as a test can wait, since what it unstakes unbonds for a day here.
+/// `gotong` keeps back what a contributor needs, but a wallet sends away everything that is free. Then no fee can be paid, but the
+/// stake can still be withdrawn. This follows it as far as a test can wait, because what it unstakes unbonds for a day here.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_sent_all_away_gets_its_stake_out() -> Result<()> {
-    // Not one of the development accounts, which have more.
+    // This must not be one of the development accounts, which have more.
     let network = Network::start(&["Zed"]).await?;
     let client = &network.client;
     let (zed, bob) = (key("Zed"), key("Bob").public_key().0);
@@ -419,7 +419,7 @@ async fn an_account_that_sent_all_away_gets_its_stake_out() -> Result<()> {
         .run("Zed", "transfer --to=Bob --amount=49898.5 --force")
         .await?;
 
-    // As a wallet does. Two transfers of about the same amount have the same fee.
+    // This is what a wallet does. Two transfers of about the same amount have the same fee.
     let before = free().await?;
     send(&Call::transfer(bob, before / 2)).await?;
     let fee = before - before / 2 - free().await?;
@@ -428,7 +428,7 @@ async fn an_account_that_sent_all_away_gets_its_stake_out() -> Result<()> {
     let left = free().await?;
     assert_eq!(left, prices.existential_deposit);
 
-    // A refusal comes from the pool or, if that has not seen the last block yet, a block later.
+    // The refusal comes from the pool or, if that has not seen the last block yet, a block later.
     let assert_refused = async |call: &Call| {
         let refused = send(call).await;
         assert!(
@@ -451,7 +451,7 @@ async fn an_account_that_sent_all_away_gets_its_stake_out() -> Result<()> {
     Ok(())
 }
 
-/// What it says can be done as it stands.
+/// The command that it suggests works as it stands.
 #[test]
 fn an_authority_without_a_network_key_says_how_to_make_one() -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -480,7 +480,7 @@ fn an_authority_without_a_network_key_says_how_to_make_one() -> Result<()> {
 async fn light_use_from_outside() -> Result<()> {
     let network = Network::start(&["One"]).await?;
 
-    // Metadata, read by subxt: the pallet, its calls and its view functions.
+    // The metadata, read by subxt: the pallet, its calls and its view functions.
     let moment = network.client.best().await?;
     let pallet = moment
         .metadata()
@@ -489,7 +489,7 @@ async fn light_use_from_outside() -> Result<()> {
     assert_eq!(pallet.call_variants().map(<[_]>::len), Some(18));
     assert!(pallet.view_function_by_name("rewards").is_some());
 
-    // Calls that can be made only once. A claim is of several rounds.
+    // Calls that can be made only once. A claim covers several rounds.
     let mut errors: HashSet<&str> = pallet
         .error_variants()
         .context("errors")?
@@ -530,7 +530,7 @@ async fn light_use_from_outside() -> Result<()> {
         "{refused:?}"
     );
 
-    // Calls of one account at the same time: who is overtaken signs again.
+    // Several calls of one account at the same time. One that is overtaken is signed again.
     let before = network.client.best().await?.balance(&bob).await?.free;
     let signer = key("One");
     let call = Call::transfer(bob, UNIT);
@@ -539,7 +539,7 @@ async fn light_use_from_outside() -> Result<()> {
     let after = network.client.best().await?.balance(&bob).await?.free;
     assert_eq!(after, before + 4 * UNIT);
 
-    // Readers that go away stop no command: not its data, not its errors.
+    // A command does not stop when its reader goes away, whether that read its data or its errors.
     for (command, code) in [("rewards", 0), ("withdraw", 1)] {
         let status = network.run_unread("One", command).await?;
         assert_eq!(status.code(), Some(code), "{command}");

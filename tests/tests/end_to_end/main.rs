@@ -1,5 +1,5 @@
-//! Whole journeys with real processes. Small models and shards keep each under a minute or two, but for one that waits for
-//! 600 blocks.
+//! Whole journeys with real processes. Small models and shards keep each of them under a minute or two, except for one that waits
+//! for 600 blocks.
 
 mod announce;
 mod attesters;
@@ -58,7 +58,7 @@ async fn small_task(
     network.open_task(SMALL, contributors, attesters).await
 }
 
-/// What a contributor runs on its part of the training data.
+/// The command of a contributor on its part of the training data.
 fn contribute(task: TaskId, part: &str) -> String {
     format!("contribute --task={} --part={part} --steps=30", task.0)
 }

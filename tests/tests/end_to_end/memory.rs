@@ -1,4 +1,4 @@
-//! How much memory a program takes of a machine.
+//! How much of a machine's memory a program takes.
 
 use crate::ROUND_LIMIT;
 use anyhow::{bail, ensure, Context, Result};
@@ -11,15 +11,15 @@ use gotong_scoring::{memory::residual_chain, Graph, Op, Width};
 use gotong_tests::{assert_settled, key, Network};
 use std::{fmt::Write, fs};
 
-/// What an attester's process may take, in kB of 1,000 bytes.
+/// How much an attester's process may take, in kB of 1,000 bytes.
 const MOST_KB: u64 = 200_000;
-/// Threads that compute. Each has a sample at hand, so on a machine with many the process takes more.
+/// Threads that compute. Each holds a sample, so a process takes more on a machine with many threads.
 const THREADS: usize = 4;
 const ROUND: RoundId = RoundId(0);
 
-/// A process once took 1.6 GB for such a graph, when it kept what every op gave. Without any round, a process with four threads
-/// takes 140 to 160 MB for a moment, while its self-test runs, and then 60. So the peak is read twice: of the start, and, counted
-/// anew from there, of a round, which is about 110 MB. Both have to stay below what was promised.
+/// A process once took 1.6 GB for such a graph, when it kept the output of every op. Without any round, a process with four threads
+/// takes 140 to 160 MB for a moment, while its self-test runs, and then 60. So the peak is read twice: once for the start and,
+/// counted anew from there, once for a round, which takes about 110 MB. Both have to stay below what was promised.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attester_takes_less_than_200_mb_for_246_residuals() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
@@ -80,7 +80,7 @@ async fn open(network: &Network, graph: &Graph) -> Result<TaskId> {
     Ok(TaskId(u32::try_from(id)?))
 }
 
-/// Commits and reveals a change of one weight: what is scored is no matter here.
+/// Commits and reveals a change of one weight. It does not matter here what is scored.
 async fn contribute(network: &Network, task: TaskId, parameters: usize) -> Result<()> {
     let (one, salt) = (key("One"), [7; 32]);
     let mut change = vec![0; parameters];
@@ -135,17 +135,17 @@ fn toml(graph: &Graph) -> Result<String> {
     Ok(text)
 }
 
-/// The most memory that a process had at one time, since it started or since it was counted anew: `VmHWM` of `proc(5)`.
+/// The most memory that a process has had at one time since it started, or since the count was reset: `VmHWM` of `proc(5)`.
 fn peak_kb(process: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let mut lines = status.lines();
     let peak = lines.find_map(|line| line.strip_prefix("VmHWM:"));
     let peak = peak.context("a peak")?.trim().strip_suffix(" kB");
-    // Of 1,024 bytes each.
+    // Each of these kB has 1,024 bytes.
     Ok(peak.context("in kB")?.parse::<u64>()? * 1_024 / 1_000)
 }
 
-/// Counts the peak of a process anew from what it has now.
+/// Resets a process's peak to what it has now.
 fn count_anew(process: u32) -> Result<()> {
     Ok(fs::write(format!("/proc/{process}/clear_refs"), "5")?)
 }

@@ -1,5 +1,5 @@
-//! A network of several authorities: one is lost, one is cut off, one joins, one equivocates, and half of them are gone for a while.
-//! And nodes that have less than others.
+//! A network of several authorities: one is lost, one is cut off, one joins, one equivocates, and half of them are gone for a
+//! while. There are also nodes that store less than others.
 
 use crate::{contribute, small_task, ROUND_LIMIT};
 use anyhow::{ensure, Context, Result};
@@ -25,7 +25,8 @@ const SOME: u32 = 5;
 /// Final blocks whose bodies a pruned node keeps.
 const BODIES: u32 = 64;
 
-/// Three of four finalize: one may be lost. One that hears of nobody builds a fork by itself, which it drops when it is back.
+/// Three of four can finalize, so one may be lost. A node that hears of nobody builds a fork of its own, which it drops when it is
+/// back.
 #[tokio::test(flavor = "multi_thread")]
 async fn blocks_become_final_without_one_of_four_that_is_lost_or_cut_off() -> Result<()> {
     let Authorities {
@@ -46,7 +47,7 @@ async fn blocks_become_final_without_one_of_four_that_is_lost_or_cut_off() -> Re
     let height = on_bob.best().await?.block();
     is_final(&on_dave, height, LIMIT).await?;
 
-    // No others than those that Alice names may connect, and she names nobody.
+    // Only nodes that Alice names may connect, and she names nobody.
     network
         .node
         .restart_with(&["--reserved-only", "--force-authoring"])?;
@@ -71,7 +72,7 @@ async fn blocks_become_final_without_one_of_four_that_is_lost_or_cut_off() -> Re
     Ok(())
 }
 
-/// As docs/nodes.md says. That the fifth votes is seen once another is gone: four of five are needed.
+/// This follows docs/nodes.md. That the fifth authority votes shows once another is gone, because four of five are needed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fifth_authority_joins_makes_blocks_and_votes() -> Result<()> {
     let mut all = Authorities::start(4, 4).await?;
@@ -101,7 +102,7 @@ async fn a_fifth_authority_joins_makes_blocks_and_votes() -> Result<()> {
 }
 
 /// Dave starts a second node with his keys, for safety as he thinks. Both make blocks in his slots, which the other nodes report.
-/// His bond is burned, his place is gone, and the chain goes on.
+/// His bond is burned, his place is gone, and the chain continues.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_authority_with_two_nodes_loses_its_bond() -> Result<()> {
     let all = Authorities::start(4, 4).await?;
@@ -117,7 +118,7 @@ async fn an_authority_with_two_nodes_loses_its_bond() -> Result<()> {
         "one node is nothing wrong"
     );
 
-    // It has another key in the network than the first, and the same keys for blocks and votes.
+    // Its network key differs from the first node's, but its keys for blocks and votes are the same.
     let _twin = all.join("twin", &["--dave", "--force-authoring"]).await?;
     until(client, "the conviction", LIMIT, async |_| {
         Ok(is_convicted(&url, "Dave").await?.then_some(()))
@@ -140,8 +141,9 @@ async fn an_authority_with_two_nodes_loses_its_bond() -> Result<()> {
     is_final(client, height + SOME, LIMIT).await
 }
 
-/// Dave's machine never comes up, and Charlie's is lost while a liar and an honest attester are in the middle of a dispute. It is
-/// decided, and the round paid, by blocks none of which is final, with half of the slots empty. They all become final once Charlie is back.
+/// Dave's machine never comes up, and Charlie's is lost while a liar and an honest attester are in the middle of a dispute. The
+/// dispute is decided, and the round paid, in blocks that are not final, with half of the slots empty. They all become final once
+/// Charlie is back.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dispute_is_decided_while_nothing_becomes_final() -> Result<()> {
     let Authorities {
@@ -153,7 +155,7 @@ async fn a_dispute_is_decided_while_nothing_becomes_final() -> Result<()> {
     let [bob, charlie] = &mut others[..] else {
         anyhow::bail!("two others");
     };
-    // Whoever accuses while nothing becomes final asks a second node.
+    // A party that accuses while nothing becomes final asks a second node.
     let both = format!("{},{}", network.node.url(), bob.url());
     let _workers = [
         network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?,
@@ -202,9 +204,9 @@ async fn a_dispute_is_decided_while_nothing_becomes_final() -> Result<()> {
     Ok(())
 }
 
-/// A node that keeps few states and blocks serves workers as long as they keep up. One that fetched the newest state first has all
-/// blocks in the end, but no old state: whoever starts there computes an old round again, and whoever registers there contributes to
-/// the next.
+/// A node that keeps few states and blocks serves workers as long as they keep up. A node that fetched the newest state first
+/// eventually has all blocks, but no old states. Somebody who starts there can still recompute an old round, and somebody who
+/// registers there can contribute to the next one.
 #[tokio::test(flavor = "multi_thread")]
 async fn pruned_and_warp_synced_nodes_serve_workers() -> Result<()> {
     let all = Authorities::start(3, 3).await?;
@@ -227,7 +229,7 @@ async fn pruned_and_warp_synced_nodes_serve_workers() -> Result<()> {
     let rewards = network.run_at(&own, "One", "rewards").await?;
     ensure!(rewards["paid"] != "0", "{rewards}");
 
-    // The state that it fetches is that of a block that is final; those before it come later, the oldest first.
+    // The state that it fetches is that of a final block. Those before it come later, the oldest first.
     is_final(&network.client, end, LIMIT).await?;
     let warped = all.launch("warped", &["--sync=warp"]).await?;
     let warped = warped.url();

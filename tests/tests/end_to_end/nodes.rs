@@ -31,7 +31,7 @@ async fn the_next_node_is_taken_when_one_is_dead_behind_or_on_another_chain() ->
     let on_other = connect(&mut other).await?;
     let other = other.url();
 
-    // A command that ends, for whom the chain is there or not.
+    // Commands that end by themselves, with and without a node of their chain.
     let register = "register --role=contributor --stake=100";
     network
         .run_at(&format!("{DEAD},{own}"), "One", register)
@@ -55,7 +55,7 @@ async fn the_next_node_is_taken_when_one_is_dead_behind_or_on_another_chain() ->
     let taken = nodes.connect().await?;
     assert_eq!(taken.url(), other, "the only one on the chain");
 
-    // The one that answers first tells the chain; with none of it left, the reasons are told one by one.
+    // The node that answers first determines the chain. If no node of that chain is left, the reasons are reported one by one.
     let nodes = Nodes::new([DEAD.into(), own.clone(), other.clone()], None);
     assert_eq!(nodes.connect().await?.url(), own);
     network.node.kill();
@@ -76,9 +76,9 @@ async fn the_next_node_is_taken_when_one_is_dead_behind_or_on_another_chain() ->
     Ok(())
 }
 
-/// No node can prove anything, since finality stands still. Two attesters are told by their first node what the round is. The second
-/// node of one is on the same chain; that of the other has a chain of its own, as has a node that lies. A third makes the
-/// quorum, and has only one node, which it believes after a while.
+/// No node can prove anything, because finality stands still. The first node of each of two attesters tells it what the round is.
+/// The second node of one of them is on the same chain; the second node of the other has a chain of its own, as a lying node might.
+/// A third attester makes the quorum. It has only one node, which it believes after a while.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_finality_a_table_is_committed_only_if_a_second_node_says_the_same_of_its_round(
 ) -> Result<()> {
@@ -108,7 +108,7 @@ async fn without_finality_a_table_is_committed_only_if_a_second_node_says_the_sa
     let judas = seat(&round, "Judas")?;
     assert!(!judas.committed, "{judas:?}");
 
-    // What is signed on one node's word while it can prove nothing.
+    // What is signed on the word of a single node while that node can prove nothing.
     let (view, inputs) = (network.task(task).await?, [7; 32]);
     let grounds = Grounds {
         task,
@@ -149,9 +149,9 @@ async fn without_finality_a_table_is_committed_only_if_a_second_node_says_the_sa
     Ok(())
 }
 
-/// A node tells its attesters of a task with another outer rate, for which the chain takes commitments all the same: only the table
-/// is a wrong one. Whoever has no other node commits to nothing; whoever has another goes on with that one. Two honest
-/// attesters, each with one node, prove what they are told, and need nobody else.
+/// A node tells its attesters that a task has another outer rate. The chain accepts commitments all the same, but the table is
+/// wrong. An attester without another node commits to nothing, and one that has another node switches to it. Two honest attesters,
+/// each with a single node, prove what they are told and need nobody else.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_lies_about_a_task_is_found_out_by_the_state_that_is_final() -> Result<()> {
     let accounts = ["Sponsor", "One", "Judith", "Jude", "Judas", "Julia"];
@@ -159,7 +159,7 @@ async fn a_node_that_lies_about_a_task_is_found_out_by_the_state_that_is_final()
     let own = network.node.url();
     let attesters = ["Judith", "Jude", "Judas", "Julia"];
     let task = small_task(&network, &["One"], &attesters).await?;
-    // As views begin, and nothing else that the node sends: its proofs stay true.
+    // Views begin like this, and nothing else that the node sends does, so its proofs stay true.
     let TaskView {
         id, sponsor, terms, ..
     } = network.task(task).await?;
@@ -202,7 +202,7 @@ fn seat<'a>(round: &'a RoundView, name: &str) -> Result<&'a SeatView> {
     seat.with_context(|| format!("{name} has no seat"))
 }
 
-/// A daemon goes on when its node is gone, with what is under way.
+/// If its node is gone, a daemon continues with the next one, including what is under way.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_goes_on_with_the_next_node() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
@@ -260,8 +260,8 @@ async fn a_node_serves_150_workers_at_once() -> Result<()> {
     Ok(())
 }
 
-/// A browser lets every page open a WebSocket to this machine. The node refuses those of sites that are not listed, and the
-/// others may do what anybody may.
+/// A browser lets every page open a WebSocket to this machine. The node refuses those of sites that are not listed; the others may
+/// do what anybody may.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_in_a_browser_is_let_in_if_it_is_listed_and_cannot_change_a_node() -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -289,7 +289,7 @@ async fn a_page_in_a_browser_is_let_in_if_it_is_listed_and_cannot_change_a_node(
     Ok(())
 }
 
-/// A wallet's page is let in by a development chain without being listed.
+/// A development chain lets a wallet's page in without listing it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_development_chain_lets_every_page_in() -> Result<()> {
     let network = Network::start(&["One"]).await?;
@@ -299,7 +299,7 @@ async fn a_development_chain_lets_every_page_in() -> Result<()> {
     Ok(())
 }
 
-/// A node that starts again uses the runtimes that it compiled before, and writes nothing new.
+/// A node that is restarted uses the runtimes that it compiled before, and writes nothing new.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_runtime_is_compiled_once_for_all_starts() -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -315,7 +315,7 @@ async fn a_runtime_is_compiled_once_for_all_starts() -> Result<()> {
     Ok(())
 }
 
-/// The compiled runtimes in a node's folder, and when they were written. There is a file of statistics beside each.
+/// The compiled runtimes in a node's folder, and when they were written. A file of statistics is beside each.
 fn kept(compiled: &Path) -> io::Result<Vec<(PathBuf, SystemTime)>> {
     let mut kept = Vec::new();
     for program in fs::read_dir(compiled.join("modules"))? {

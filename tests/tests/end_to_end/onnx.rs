@@ -1,4 +1,4 @@
-//! Float twins in onnxruntime beside the exact machine.
+//! Compares float twins in onnxruntime with the exact machine.
 
 use crate::floats;
 use anyhow::{ensure, Result};
@@ -11,7 +11,7 @@ use gotong_tests::{
 use gotong_training::{data::DataSet, DeviceChoice};
 use std::f64::consts::LN_2;
 
-/// Bits of every row of logits, which are in natural units, and its likeliest class; in f64.
+/// The bits of every row of logits, which are in natural units, and its likeliest class. Computed in f64.
 fn judged(case: &Case, logits: &[f64]) -> Vec<(f64, usize)> {
     let rows = logits.chunks(case.graph.classes() as usize);
     let judge = |(logits, label): (&[f64], usize)| {
@@ -23,7 +23,7 @@ fn judged(case: &Case, logits: &[f64]) -> Vec<(f64, usize)> {
     rows.zip(labels(case)).map(judge).collect()
 }
 
-/// What onnxruntime makes of every row of logits of a case.
+/// What onnxruntime computes for every row of logits of a case.
 fn judged_by_onnxruntime(case: &Case) -> Result<Vec<(f64, usize)>> {
     let logits = onnx::logits(case)?.concat().into_iter();
     let logits: Vec<f64> = logits.map(f64::from).collect();
@@ -32,7 +32,7 @@ fn judged_by_onnxruntime(case: &Case) -> Result<Vec<(f64, usize)>> {
     Ok(judged(case, &logits))
 }
 
-/// How far onnxruntime's losses are from the exact ones, as [`floats::apart`] says it.
+/// How far onnxruntime's losses are from the exact ones, as [`floats::apart`] measures it.
 fn apart(case: &Case, rows: &[(f64, usize)]) -> Result<(f64, f64)> {
     let samples = rows.chunks(floats::losses_of_sample(&case.graph));
     let bits: Vec<f64> = samples
@@ -41,7 +41,7 @@ fn apart(case: &Case, rows: &[(f64, usize)]) -> Result<(f64, f64)> {
     floats::apart(case, &bits)
 }
 
-/// The label of every row of logits: of text each next token.
+/// The label of every row of logits. For text this is each next token.
 fn labels(case: &Case) -> Vec<usize> {
     let of_sample = |(pixels, label): (&[u8], u8)| {
         let next = match case.graph.vocab() {
@@ -101,7 +101,7 @@ fn onnxruntime_answers_nearly_as_the_exact_machine() -> Result<()> {
     for (set, graph) in models {
         let case = trained(set, graph, DeviceChoice::Flex)?.examined(set, 200)?;
         let exact = FastCpu.logits(&case.graph, &case.weights, &case.samples)?;
-        // A step of the machine is 1/64 log2 unit.
+        // A step of the machine is 1/64 of a log2 unit.
         let exact: Vec<f64> = exact
             .concat()
             .iter()
@@ -124,7 +124,7 @@ fn onnxruntime_answers_nearly_as_the_exact_machine() -> Result<()> {
     Ok(())
 }
 
-/// Bounds as narrow as those of PyTorch.
+/// The bounds are as narrow as those for PyTorch.
 #[test]
 fn onnxruntime_computes_what_the_machine_computes() -> Result<()> {
     for tied in [false, true] {
@@ -140,7 +140,7 @@ fn onnxruntime_computes_what_the_machine_computes() -> Result<()> {
     Ok(())
 }
 
-/// Also graphs of any ops in any order. Their weights are such that rounding decides much, so answers are not compared.
+/// This includes graphs of any ops in any order. Rounding decides much with their weights, so their answers are not compared.
 #[test]
 fn onnxruntime_takes_every_graph() -> Result<()> {
     for case in random_cases(4)?.iter().step_by(3) {

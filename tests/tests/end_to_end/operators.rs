@@ -1,8 +1,8 @@
-//! The commands of docs/operators.md, as it has them: four people start a chain of their own, a fifth joins with a worker, they
-//! upgrade the runtime, and one of them loses the machine.
+//! Runs the commands of docs/operators.md as they stand there: four people start a chain of their own, a fifth joins with a worker,
+//! they upgrade the runtime, and one of them loses the machine.
 //!
-//! Services are started as their units say, with the options that the commands have written. Not systemd, but the test starts them,
-//! with ports of their own and as one user.
+//! Services are started as their units say, with the options that the commands have written. The test starts them instead of
+//! systemd, with ports of their own and as one user.
 
 use anyhow::{ensure, Context, Result};
 use gotong::{
@@ -46,7 +46,7 @@ const WATCH: &str = "## Watch";
 
 /// Blocks of commands, by their headings and places, that the test has followed.
 static FOLLOWED: Mutex<BTreeSet<(&str, usize)>> = Mutex::new(BTreeSet::new());
-/// Blocks that it does not follow, and why.
+/// Blocks that the test does not follow, and why.
 const NOT_FOLLOWED: [(&str, usize, &str); 8] = [
     ("## Install", 0, "test-package.sh installs packages"),
     ("### Clocks", 0, "there may be no time service"),
@@ -63,8 +63,8 @@ const NODE_UNIT: &str = include_str!("../../../packaging/systemd/gotong-node.ser
 const NODE_CONF: &str = include_str!("../../../packaging/systemd/node.conf");
 const WORKER_UNIT: &str = include_str!("../../../packaging/systemd/gotong@.service");
 
-/// What stands for systemd, for its journal and for a second account on the machine. `doctor` may find that data sets are missing. The
-/// specification gets the code that has slots of a second, and is otherwise as it was exported.
+/// Stand-ins for systemd, for its journal, and for a second account on the machine. `doctor` may find that data sets are missing.
+/// The specification gets the code with slots of a second, and otherwise stays as it was exported.
 const PRELUDE: &str = r#"set -e
 systemctl() { echo "$@" >> ~/systemctl; }
 journalctl() { :; }
@@ -77,22 +77,22 @@ gotong-node() {
 }
 "#;
 
-/// Who has which account.
+/// Whose accounts these are.
 const PEOPLE: [&str; 4] = ["Alice", "Bob", "Charlie", "Dave"];
 /// Two thirds of them, rounded up.
 const COUNCIL: [&str; 3] = ["Alice", "Bob", "Charlie"];
 /// The file of a release.
 const WASM: &str = "gotong_runtime.compact.compressed.wasm";
-/// Where a node answers on the page.
+/// Where a node answers, as the page has it.
 const ADDRESS: &str = "127.0.0.1:9944";
-/// Where it has its metrics there.
+/// Where its metrics are, as the page has it.
 const METRICS: &str = "127.0.0.1:9615";
-/// Where another node reaches it there.
+/// Where another node reaches it, as the page has it.
 const PEER: &str = "/dns4/HOST/tcp/30333/p2p/ID";
 
 /// Longest wait for blocks to become final, with a new runtime that every node compiles, or with an authority that joins.
 const LIMIT: Duration = Duration::from_secs(180);
-/// Blocks in which something is seen to go on.
+/// How many blocks show that something continues.
 const SOME: u32 = 5;
 
 /// The commands under a heading, in blocks with text in between.
@@ -103,7 +103,7 @@ fn blocks(heading: &str) -> Vec<String> {
     let code = lines.split(|line| !line.starts_with("    "));
     let blocks = code.map(|block| {
         let lines = block.iter().map(|line| line.trim_start());
-        // What a file looks like is no command.
+        // Lines that show what a file looks like are not commands.
         let commands = lines.filter(|line| !line.starts_with('['));
         commands.collect::<Vec<_>>().join("\n")
     });
@@ -115,7 +115,7 @@ fn followed() -> MutexGuard<'static, BTreeSet<(&'static str, usize)>> {
     FOLLOWED.lock().expect("nothing panics while it is locked")
 }
 
-/// A machine on which the package is installed: what lies in /etc, in /var/lib and at home is in one folder.
+/// A machine on which the package is installed. What would be in /etc, in /var/lib and at home is in one folder.
 struct Machine {
     folder: PathBuf,
     /// The port at which its node serves metrics.
@@ -142,15 +142,15 @@ impl Machine {
         self.folder.join(format!("etc/gotong/{service}.conf"))
     }
 
-    /// A text in which files have the paths that they have on this machine.
+    /// A text in which paths are replaced by those of this machine.
     fn here(&self, text: &str) -> String {
         let folder = self.folder.display();
         text.replace("/var/lib", &format!("{folder}/var/lib"))
             .replace("/etc", &format!("{folder}/etc"))
     }
 
-    /// Runs a block of commands under a heading at home, and returns what they print. `chosen` are the names on the page with what
-    /// they stand for. What `input` has is pasted. `beside` is the machine's node, if one runs.
+    /// Runs a block of commands under a heading at home, and returns what they print. `chosen` are the names on the page, with what
+    /// they stand for. `input` is pasted. `beside` is the machine's node, if one is running.
     fn follow(
         &self,
         (heading, number): (&'static str, usize),
@@ -190,7 +190,7 @@ impl Machine {
             .output()?;
         ensure!(output.status.success(), "{heading}: {output:?}");
         followed().insert((heading, number));
-        // As it is on a machine that has its files where they belong; another may get it from a backup.
+        // This is what a machine has whose files are where they belong. Another machine may get it from a backup.
         let configuration = self.configuration("node");
         let folder = self.folder.display().to_string();
         let written = fs::read_to_string(&configuration)?.replace(&folder, "");
@@ -217,8 +217,8 @@ impl Machine {
         Ok(())
     }
 
-    /// Makes keys of a phrase, and returns the addresses of that for blocks and that for votes. Another network would have others of
-    /// the same phrase.
+    /// Makes keys from a phrase, and returns the address for blocks and the one for votes. On another network, the same phrase
+    /// would give other addresses.
     fn make_keys(&self) -> Result<[String; 2]> {
         let (made, phrase) = self.phrase()?;
         let told = self.follow((KEYS, 0), &[], Some(&phrase), None)?;
@@ -226,7 +226,7 @@ impl Machine {
         let addresses: Vec<String> = lines
             .filter_map(|line| Some(line.split_once("SS58 Address:")?.1.trim().to_owned()))
             .collect();
-        // The first is that of another phrase, which was shown to be written down.
+        // The first address belongs to another phrase, which was shown so that it can be written down.
         match <[String; 3]>::try_from(addresses) {
             Ok([_, babe, grandpa]) => {
                 let of_phrase = &made["ss58Address"];
@@ -252,7 +252,7 @@ impl Machine {
         Ok((made, phrase))
     }
 
-    /// The arguments with which systemd starts the program of a service, if the commands told it to start that.
+    /// The arguments with which systemd starts a service's program, if the commands said to start that service.
     fn arguments(&self, unit: &str, service: &str, name: &str) -> Result<Vec<String>> {
         let told = fs::read_to_string(self.home().join("systemctl"))?;
         let last = told.lines().last().unwrap_or_default();
@@ -297,7 +297,7 @@ impl Machine {
         Ok(variables)
     }
 
-    /// Starts the node as systemd does, on ports that are free here. It finds no peers but by those that it was told of.
+    /// Starts the node as systemd does, on ports that are free here. It finds only the peers that it was told of.
     fn start(&self) -> Result<Node> {
         let mut arguments = self.arguments(NODE_UNIT, "node", "gotong-node")?;
         arguments.push("--no-mdns".into());
@@ -307,7 +307,7 @@ impl Machine {
         Ok(Node::launch(&self.folder, &self.folder, &arguments)?)
     }
 
-    /// The same for one that runs, with the options that it has now.
+    /// The same for a node that is running, with the options that it has now.
     fn restart(&self, node: &mut Node) -> Result<()> {
         node.kill();
         *node = self.start()?;
@@ -321,7 +321,7 @@ impl Machine {
         let mut arguments: Vec<String> = variables.collect();
         arguments.push(sibling("gotong")?.display().to_string());
         arguments.extend(self.arguments(WORKER_UNIT, name, &format!("gotong@{name}"))?);
-        // `env` becomes the program that it starts, so that the process is that of the worker.
+        // `env` becomes the program that it starts, so the process is that of the worker.
         let env = Path::new("/usr/bin/env");
         Ok(Running::start(name, env, &arguments, &self.folder)?)
     }
@@ -372,7 +372,7 @@ async fn join(machine: &Machine, peers: &[String], client: &Client) -> Result<No
     Ok(node)
 }
 
-/// Registers an attester beside a node, and starts its service, which has `second` as another node.
+/// Registers an attester beside a node, and starts its service, whose other node is `second`.
 async fn work(machine: &Machine, node: &Node, second: &Node, client: &Client) -> Result<Running> {
     let (made, phrase) = machine.phrase()?;
     let mut account = [0; 32];
@@ -382,7 +382,7 @@ async fn work(machine: &Machine, node: &Node, second: &Node, client: &Client) ->
     client
         .submit(&key("Alice"), &transfer, Inclusion::Finalized)
         .await?;
-    // The block that took a call may be on a fork that is dropped a moment later. The next one takes the call again.
+    // The block that took a call may be on a fork that is dropped a moment later. The next block takes the call again.
     let on_node = Client::connect(&node.url()).await?;
     until(&on_node, "the money", LIMIT, async |now| {
         Ok((now.balance(&account).await?.free > 0).then_some(()))
@@ -399,7 +399,7 @@ async fn work(machine: &Machine, node: &Node, second: &Node, client: &Client) ->
     machine.start_worker("judith")
 }
 
-/// Upgrades the runtime to that of a file at home; `machine` is that of the first node.
+/// Upgrades the runtime to one from a file at home; `machine` is that of the first node.
 async fn upgrade(machine: &Machine, nodes: &[Node], client: &Client) -> Result<()> {
     let first = nodes.first().context("a node")?;
     let file = machine.home().join(WASM);
@@ -431,7 +431,7 @@ async fn upgrade(machine: &Machine, nodes: &[Node], client: &Client) -> Result<(
     Ok(())
 }
 
-/// Metrics that the page names, with a label if it names one of them.
+/// Metrics that the page names, each with a label if the page names one.
 fn named_metrics() -> BTreeSet<(&'static str, &'static str)> {
     let is_other = |letter: char| letter != '_' && !letter.is_ascii_alphanumeric();
     let starts = PAGE.match_indices("substrate_");
@@ -462,7 +462,7 @@ async fn has_metrics(machine: &Machine, client: &Client) -> Result<()> {
     found.with_context(|| format!("without {missing:?}"))
 }
 
-/// None is forgotten, and none is excused that is followed.
+/// No block is forgotten, and no block that is followed is excused.
 fn all_is_followed() -> Result<()> {
     let headings = PAGE.lines().filter(|line| line.starts_with('#'));
     let mut left: BTreeSet<(&str, usize)> = headings
@@ -497,7 +497,7 @@ async fn four_people_start_a_chain_a_fifth_joins_they_upgrade_it_and_one_loses_t
     machines[0].follow((CHAIN, 0), &[], None, None)?;
     let specification = fs::read_to_string(first.join("chain.json"))?;
     let specification: Value = serde_json::from_str(&specification)?;
-    // Clients say that the field is deprecated.
+    // Clients report that the field is deprecated.
     ensure!(specification["protocolId"].is_null(), "it has a protocolId");
     let hash = machines[0].get_specification(&machines[0])?;
     let (mut nodes, mut peers) = (Vec::new(), Vec::new());
@@ -522,7 +522,7 @@ async fn four_people_start_a_chain_a_fifth_joins_they_upgrade_it_and_one_loses_t
     machines[3].follow((BACKUP, 0), &[], None, None)?;
     upgrade(&machines[0], &nodes, &on_alice).await?;
 
-    // Only the copies are left, and the machine that has them is another. Four of five are needed: the fifth votes.
+    // Only the copies are left, and they are put on another machine. Four of five are needed, so this shows that the fifth votes.
     nodes[3].kill();
     let told = machines[3].follow((DISK, 0), &[], None, None)?;
     ensure!(told.contains("chains/own"), "{told}");
@@ -543,7 +543,7 @@ async fn four_people_start_a_chain_a_fifth_joins_they_upgrade_it_and_one_loses_t
 
     worker.check()?;
 
-    // It votes, too.
+    // This shows that it votes, too.
     nodes[2].kill();
     let height = on_alice.best().await?.block();
     is_final(&on_alice, height + SOME, LIMIT).await?;

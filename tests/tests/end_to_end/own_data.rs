@@ -1,4 +1,4 @@
-//! Data of one's own: from a file to a paid round.
+//! Somebody's own data: from a file to a paid round.
 
 use crate::ROUND_LIMIT;
 use anyhow::{ensure, Context, Result};
@@ -12,13 +12,13 @@ use std::{fmt::Write, fs, path::Path, process::Command};
 
 const MAKEFILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../Makefile");
 
-/// A flower: how long and wide its leaves are, and what it is.
+/// A flower: the length and width of its leaves, and its species.
 pub struct Flower {
     pub leaves: [f64; 4],
     pub species: &'static str,
 }
 
-/// Flowers of three kinds that differ in the mean.
+/// Flowers of three kinds, which differ on average.
 pub fn flowers(count: usize) -> Vec<Flower> {
     let mut random = StdRng::seed_from_u64(7);
     let flower = |number: usize| {
@@ -38,7 +38,7 @@ pub fn flowers(count: usize) -> Vec<Flower> {
     (0..count).map(flower).collect()
 }
 
-/// Flowers as a table with commas; of some a value is missing.
+/// Flowers as a table with commas. Some of them lack a value.
 pub fn csv(flowers: &[Flower]) -> String {
     let mut text = "sepal length,sepal width,petal length,petal width,species\n".to_owned();
     for (number, flower) in flowers.iter().enumerate() {
@@ -72,8 +72,8 @@ async fn network() -> Result<Network> {
     Ok(network)
 }
 
-/// Makes a task of `data`, which says what to read and how, checks it, opens it, and waits until its first round has paid the
-/// contributor, who trains on `train` or, without, on what the task was made with.
+/// Makes a task from `data`, which says what to read and how; checks it; opens it; and waits until its first round has paid the
+/// contributor. The contributor trains on `train` or, if there is none, on the data that the task was made from.
 async fn paid(network: &Network, data: &str, train: Option<&str>, steps: u32) -> Result<()> {
     let folder = network.folder().join("task");
     let out = folder.display();
@@ -151,7 +151,7 @@ async fn a_table_with_commas_is_paid_and_so_are_files_of_a_contributors_own() ->
     );
     paid(&network, &data, Some(&train), 200).await?;
 
-    // A file that the recipe does not fit is refused with row and column, before anything is trained.
+    // A file that the recipe does not fit is refused, with row and column, before anything is trained.
     let wrong = csv(one).replace(",rose", ",daisy");
     fs::write(file("wrong.csv"), wrong)?;
     let command = format!(
@@ -162,7 +162,7 @@ async fn a_table_with_commas_is_paid_and_so_are_files_of_a_contributors_own() ->
     for part in ["wrong.csv, row 2", "species", "daisy"] {
         assert!(refused.contains(part), "{refused}");
     }
-    // So is a published data set, which the task is not about.
+    // So is a published data set, because the task is not about it.
     let refused = network.refused("One", "contribute --task=0").await?;
     assert!(refused.contains("--train FILE"), "{refused}");
     Ok(())
@@ -202,7 +202,7 @@ async fn shards_that_were_sealed_before_are_paid_and_are_opened_only_once() -> R
     let _contributor = network.daemon("One", &contribute)?;
     first_round_is_paid(&network, TaskId(0)).await?;
 
-    // What was published is known: not these shards, and not the same samples under another key.
+    // What was published is known: neither these shards nor the same samples under another key are accepted.
     let refused = network.refused("Sponsor", &open(root)).await?;
     assert!(refused.contains("by heart"), "{refused}");
     let again = format!("{} --again", open(root));
@@ -218,8 +218,8 @@ async fn shards_that_were_sealed_before_are_paid_and_are_opened_only_once() -> R
     Ok(())
 }
 
-/// What `make demo DATA=FILE LABEL=COLUMN` runs at last, once everything is built: the last line of its recipe, as make writes
-/// it for these programs.
+/// What `make demo DATA=FILE LABEL=COLUMN` finally runs once everything is built: the last line of its recipe, as make prints it
+/// for these programs.
 fn line_of_make_demo(file: &str, label: &str) -> Result<String> {
     let gotong = sibling("gotong")?;
     let programs = gotong.parent().context("a folder of programs")?;
@@ -228,7 +228,7 @@ fn line_of_make_demo(file: &str, label: &str) -> Result<String> {
         .arg(format!("BIN={}", programs.display()))
         .arg(format!("DATA={file}"))
         .arg(format!("LABEL={label}"))
-        // `make test` hands its own options and variables on.
+        // `make test` passes its own options and variables on.
         .env_remove("MAKEFLAGS")
         .env_remove("MFLAGS")
         .env_remove("MAKELEVEL")
@@ -247,7 +247,7 @@ fn line_of_make_demo(file: &str, label: &str) -> Result<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn make_demo_takes_a_file_of_ones_own() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    // Enough for one round, and not for two.
+    // There is enough for one round, but not for two.
     fs::write(folder.path().join("flowers.csv"), csv(&flowers(1_050)))?;
     let line = line_of_make_demo("flowers.csv", "species")?;
     let mut command = Command::new("sh");

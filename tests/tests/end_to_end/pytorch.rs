@@ -1,4 +1,4 @@
-//! PyTorch beside Gotong: the same numbers, and a round that it earns.
+//! Compares PyTorch with Gotong: the same numbers, and a round that PyTorch earns.
 
 use crate::{floats, submitted, tutorials::Section};
 use anyhow::{ensure, Result};
@@ -16,7 +16,7 @@ fn pytorch_computes_what_the_machine_computes() -> Result<()> {
     for tied in [false, true] {
         let case = floats::bold(tied)?;
         let (records, folder) = (floats::records(), tempfile::tempdir()?);
-        // Without the rounding it is a plain model in f32: what the weights mean.
+        // Without the rounding it is a plain model in f32, which is what the weights mean.
         for (rounded, bounds) in [(true, (0.005, 0.02)), (false, floats::PLAIN_BOUNDS)] {
             let computing = Computing {
                 heads: floats::HEADS,
@@ -41,7 +41,7 @@ fn pytorch_computes_what_the_machine_computes() -> Result<()> {
     Ok(())
 }
 
-/// Writes a model as a trainer may.
+/// Writes a model as a trainer might.
 const WRAPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/torch_wrapped.py");
 
 #[test]
@@ -56,7 +56,7 @@ fn a_compiled_and_parallel_model_in_two_files_of_bfloat16_is_read() -> Result<()
         layers: 2,
         tied: false,
     });
-    // Seven bits of a weight and a sign, which bfloat16 holds.
+    // A weight has seven bits and a sign, which bfloat16 can hold.
     let weights: Vec<i16> = (0..graph.parameters())
         .map(|place| ((place * 7_919 % 127) as i16 - 63) * 256)
         .collect();
@@ -79,7 +79,7 @@ const PAGE: Section = Section {
     heading: "# A language model trained in PyTorch",
 };
 
-/// Trains `base` with the worked example, and gives the file that it writes.
+/// Trains `base` with the worked example, and returns the file that it writes.
 async fn train(network: &Network, base: &Path) -> Result<PathBuf> {
     let trained = network.folder().join("trained.safetensors");
     let mut script = python(&Path::new(EXAMPLE).join("train.py"))?;

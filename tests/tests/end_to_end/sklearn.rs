@@ -1,4 +1,4 @@
-//! scikit-learn beside Gotong: its classifier, evaluated by the exact machine.
+//! Compares scikit-learn with Gotong: its classifier is evaluated by the exact machine.
 
 use anyhow::{ensure, Result};
 use gotong_evaluation::{bits, FastCpu};
@@ -11,7 +11,7 @@ use std::{fs, path::Path};
 /// The worked example.
 const TRAIN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/sklearn/train.py");
 
-/// Runs the worked example, and gives what it tells.
+/// Runs the worked example, and returns what it reports.
 fn train(arguments: &[String]) -> Result<Value> {
     let output = python(Path::new(TRAIN))?.args(arguments).output()?;
     ensure!(
@@ -46,10 +46,10 @@ fn the_machine_evaluates_what_scikit_learn_trained() -> Result<()> {
     let of_sklearn = |name: &str| told[name].as_f64().unwrap_or(f64::NAN);
     assert!(of_sklearn("accuracy") > 0.9, "nothing was learned");
     assert!((accuracy - of_sklearn("accuracy")).abs() < 0.02);
-    // Logits in other units would have the same accuracy and another loss.
+    // Logits in other units would have the same accuracy but another loss.
     assert!((loss - of_sklearn("bits")).abs() < 0.02);
 
-    // What it starts from is what it has read.
+    // It starts from what it has read.
     let (base, again) = (file("base.safetensors"), file("again.safetensors"));
     weights_file::write(&base, &graph, &found.master)?;
     train(&[

@@ -1,5 +1,4 @@
-//! A file of weights, whoever trained it: by the commands of a page it is submitted and paid, and its sponsor takes the model
-//! home.
+//! A file of weights, whoever trained it, is submitted by the commands of a page and paid, and its sponsor takes the model home.
 
 use crate::{tutorials::Section, ROUND_LIMIT, SMALL_TRANSFORMER};
 use anyhow::{bail, Context, Result};
@@ -11,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What is enough of Shakespeare to score the model.
+/// Enough of Shakespeare to score the model.
 const SHARDS: &str = "--shards=2 --shard-samples=100";
 
 const CONTRIBUTORS: Section = Section {
@@ -37,7 +36,7 @@ fn within(folder: &Path, command: &[&str]) -> String {
     words.join(" ")
 }
 
-/// Opens a task of a small language model, trains its weights with `train`, which gets the file to start from and gives the one
+/// Opens a task with a small language model, trains its weights with `train`, which gets the file to start from and returns the one
 /// that it wrote, submits them as a page says, and sees them paid.
 pub async fn is_paid(
     section: &Section,
@@ -62,7 +61,7 @@ pub async fn is_paid(
     fs::rename(trained, folder.join(value(submit, "--weights")?))?;
     let _submission = network.daemon("One", &within(folder, submit))?;
 
-    // A round that nobody commits to rolls on: it is the first one however long the training took.
+    // A round that nobody commits to gets another window, so it is still the first one however long the training takes.
     let round = network.ended(task, 0, ROUND_LIMIT).await?;
     assert_settled(&round)?;
     let table = round.claim.context("settled on a claim")?;
@@ -85,8 +84,8 @@ pub async fn is_paid(
     what_came_out(&network, task, paid).await
 }
 
-/// What the sponsor takes home, during the task and after it: a report of what was paid, a model for other runtimes, and what
-/// the model says of a text.
+/// What the sponsor takes home, during the task and after it: a report of what was paid, a model for other runtimes, and what the
+/// model says about a text.
 async fn what_came_out(network: &Network, task: TaskId, paid: u128) -> Result<()> {
     let state = format!("{:?}", network.task(task).await?.state);
     let file = |name: &str| network.folder().join(name);
@@ -111,7 +110,7 @@ async fn what_came_out(network: &Network, task: TaskId, paid: u128) -> Result<()
     let (data, out) = (text.display(), tokens.display());
     let command = format!("predict --task={} --data={data} --out={out}", task.0);
     assert_eq!(network.run("Sponsor", &command).await?["tokens"], 18);
-    // A row for the head, and one for each character but the first. Tokens may be ends of lines, in quotes.
+    // A row for the head, and one for each character except the first. Tokens may be line ends, in quotes.
     let written = fs::read_to_string(&tokens)?;
     let mut is_quoted = false;
     let ends = written.chars().filter(|character| {
@@ -122,7 +121,7 @@ async fn what_came_out(network: &Network, task: TaskId, paid: u128) -> Result<()
     Ok(())
 }
 
-/// Trains `base` outside of `gotong`, and gives the file that it writes.
+/// Trains `base` outside of `gotong`, and returns the file that it writes.
 async fn train(network: &Network, base: &Path) -> Result<PathBuf> {
     let graph = network.task(TaskId(0)).await?.graph;
     let (base, trained) = (

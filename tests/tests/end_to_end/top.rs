@@ -49,7 +49,7 @@ async fn a_live_view_shows_the_chain_and_leaves_the_terminal_as_it_was() -> Resu
     assert!(ended.was_raw && ended.used_other_screen, "{ended:?}");
     assert!(ended.is_as_before() && ended.has_colours, "{ended:?}");
 
-    // Whoever ends it and however, and without colours.
+    // It ends the same way whoever ends it, and without colours.
     for end in [Press(CONTROL_C), Signal(SIGTERM)] {
         let no_colour = [("NO_COLOR", "1")];
         let steps = [Expect("tasks: 1"), end];

@@ -1,4 +1,4 @@
-//! The council upgrades the runtime of a network in the middle of a round: storage is migrated, and nodes and workers go on.
+//! The council upgrades the runtime of a network in the middle of a round. Storage is migrated, and nodes and workers continue.
 
 use crate::{contribute, ROUND_LIMIT, SMALL};
 use anyhow::{ensure, Context, Result};
@@ -22,11 +22,11 @@ use std::time::Duration;
 const LIMIT: Duration = ROUND_LIMIT.saturating_mul(3);
 /// Blocks in which something is seen to go on.
 const SOME: u32 = 5;
-/// The options of the nodes: the first keeps all states, the second those of the last 16 final blocks.
+/// The options of the nodes. The first keeps all states, the second those of the last 16 final blocks.
 const OPTIONS: [&[&str]; 3] = [&["--state-pruning=archive"], &["--state-pruning=16"], &[]];
 
-/// The delta of the round is revealed to the old runtime. Of the two attesters, whose tables only the new one pays, one works all
-/// along, and the other starts after the upgrade, so that the round is in the middle for sure.
+/// The delta of the round is revealed to the old runtime. There are two attesters, whose tables only the new one pays. One works
+/// all the time, and the other starts after the upgrade, so that the round is sure to be in the middle then.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_round_under_way_goes_on_through_an_upgrade_with_a_migration() -> Result<()> {
     let mut all = Authorities::start_with(turn().await, OPTIONS.len(), &OPTIONS).await?;
@@ -73,7 +73,7 @@ async fn a_round_under_way_goes_on_through_an_upgrade_with_a_migration() -> Resu
     assert_eq!(next_dispute(&url, applied.block).await?, 0);
     assert_eq!(next_dispute(&url, first).await?, 1, "it was migrated");
 
-    // The one that was in the middle, and the next.
+    // The round that was in the middle, and the next one.
     let mut revealed = None;
     for id in [0, 1] {
         let round = network.ended(task, id, LIMIT).await?;
@@ -99,7 +99,7 @@ async fn a_round_under_way_goes_on_through_an_upgrade_with_a_migration() -> Resu
     assert_eq!(Money::at(&url).await?.difference(), 0);
     is_final(client, now.block() + SOME, LIMIT).await?;
 
-    // What stands in a block of the old runtime is still found, and computed again, although transactions have other bytes now.
+    // What is in a block of the old runtime can still be found and recomputed, although transactions are encoded differently now.
     let delta = revealed.context("the first round has a delta")?;
     ensure!(delta.at <= applied.block, "it was revealed before");
     ensure!(
@@ -119,7 +119,7 @@ async fn a_round_under_way_goes_on_through_an_upgrade_with_a_migration() -> Resu
     let lengths: Vec<_> = found.iter().map(|(_, bytes)| bytes.len()).collect();
     assert_eq!(lengths, [delta.bytes as usize]);
 
-    // The types of the old runtime are in old states. A node that has none of them left needs another that has.
+    // Old states have the types of the old runtime. A node that has none of them left needs another node that has.
     let pruned = all.others.first().context("the second node")?.url();
     network
         .until("the end of an old state", LIMIT, async |_| {
@@ -127,7 +127,7 @@ async fn a_round_under_way_goes_on_through_an_upgrade_with_a_migration() -> Resu
             Ok(is_gone.then_some(()))
         })
         .await?;
-    // Two of three make blocks, but none final: no more states go, however long this takes.
+    // Two of three make blocks, but finalize none: no more states are dropped, however long this takes.
     let third = all.others.last_mut().context("the third node")?;
     third.kill();
     let verify = format!("verify --task={} --round=0", task.0);

@@ -18,7 +18,7 @@ struct Case {
     device: Device,
 }
 
-/// What came of a training.
+/// The result of a training.
 struct Ran {
     trained: Result<Trained, TrainingError>,
     checkpoints: Vec<Checkpoint>,
@@ -113,7 +113,7 @@ impl Case {
     }
 }
 
-/// A training that is interrupted after some updates is in the end the one that was never interrupted.
+/// A training that is interrupted after some updates gives the same result as one that was never interrupted.
 fn assert_goes_on(case: &Case, interrupted: &[usize]) {
     let whole = case.run_every(Duration::MAX, None, None);
     let trained = whole.trained.unwrap();

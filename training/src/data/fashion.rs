@@ -10,7 +10,7 @@ use std::{
 
 /// Where Debian's package `dataset-fashion-mnist` puts its files.
 const DEBIAN: &str = "/usr/share/datasets/fashion-mnist";
-/// The folder of its files in the data folder, where it is not the system's.
+/// The folder of its files within the data folder, if they are not the system's.
 const FOLDER: &str = "fashion-mnist";
 const ADVICE: &str =
     "install it with `sudo apt-get install --reinstall dataset-fashion-mnist`, or put the published files into the folder \
@@ -109,7 +109,7 @@ impl FashionMnist {
         let recipe = DataSet::FashionMnist.recipe()?;
         let labelled = |images: &Published, labels: &Published| {
             let images = images.check(directory)?;
-            // The reader finds the labels beside the images.
+            // The reader finds the labels next to the images.
             labels.check(directory)?;
             let options = SourceOptions {
                 format: Some(Format::Idx),

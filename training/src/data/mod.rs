@@ -21,7 +21,8 @@ use std::{fmt, fs, io, path::Path, path::PathBuf};
 /// Environment variable that names another data folder.
 pub const DATA_VARIABLE: &str = "GOTONG_DATA";
 
-/// The data folder: what [`DATA_VARIABLE`] names, else `gotong/data` in the user's cache.
+/// The data folder: the one that [`DATA_VARIABLE`] names, or else `gotong/data` in the user's
+/// cache.
 pub fn folder() -> PathBuf {
     let variable = |name| {
         let value = std::env::var_os(name).filter(|value| !value.is_empty());
@@ -46,7 +47,7 @@ pub enum DataSet {
 }
 
 impl DataSet {
-    /// All there are.
+    /// All data sets.
     pub const ALL: [Self; 3] = [Self::FashionMnist, Self::Shakespeare, Self::ShakespeareBpe];
 
     /// The first data set that a model is made for, if there is one.
@@ -68,7 +69,7 @@ impl DataSet {
         }
     }
 
-    /// The data set whose files this recipe makes samples of, if there is one.
+    /// The data set from whose files this recipe makes samples, if there is one.
     pub fn made_by(recipe: &Recipe) -> Option<Self> {
         let is_its_own = |set: &Self| set.recipe().is_ok_and(|own| own == *recipe);
         Self::ALL.into_iter().find(is_its_own)
@@ -166,7 +167,7 @@ pub enum DataError {
     /// Its files cannot become samples.
     #[error(transparent)]
     Samples(#[from] gotong_data::DataError),
-    /// Its recipe is none.
+    /// Its recipe is not valid.
     #[error(transparent)]
     Recipe(#[from] RecipeError),
 }
@@ -252,7 +253,7 @@ mod tests {
         for set in DataSet::ALL {
             let recipe = set.recipe().unwrap();
             assert_eq!(DataSet::made_by(&recipe), Some(set));
-            // What a task carries is the same recipe again.
+            // A task carries the same recipe.
             let text = recipe.to_text().unwrap();
             assert_eq!(Recipe::parse(&text).unwrap(), recipe);
         }

@@ -3,8 +3,8 @@
 use super::Labelled;
 use rand::{rngs::StdRng, Rng, SeedableRng};
 
-/// Shuffles the samples, in the same way in every run. Rows may be sorted, and then a part of them, such as the samples held back
-/// for trying deltas, would not be like the rest. Nothing is copied.
+/// Shuffles the samples, in the same way in every run. Rows may be sorted, and then a subset, such as the samples held back for
+/// trying deltas, would not be like the rest. Nothing is copied.
 pub fn shuffle(data: &mut Labelled) {
     let inputs = data.inputs;
     let mut random = StdRng::seed_from_u64(0);

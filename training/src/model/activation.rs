@@ -11,7 +11,7 @@ pub(super) fn relu(input: Output) -> Output {
     Output::Rows(activation::relu(input.rows()))
 }
 
-/// `u * u / 128` of `u = max(x, 0)`, rounded if the machine's rounding is in view.
+/// `u * u / 128` of `u = max(x, 0)`, rounded if the machine's rounding is imitated.
 pub(super) fn squared_relu(input: Output, pass: &Pass) -> Output {
     let x = input.rows();
     let slope = x.clone().inner().clamp_min(0.0).mul_scalar(1.0 / 64.0);

@@ -37,11 +37,11 @@ pub(super) fn mix(input: Output, pass: &Pass, from: u32, heads: u32) -> Output {
     }
 }
 
-/// What a score of 1 is in nats: scores are in 1/64 log2 units.
+/// A score of 1 in nats: scores are in 1/64 log2 units.
 const UNIT: f32 = LN_2 / LOGIT_STEPS;
 
 /// The shares of a causal softmax of scores. They add up to 1; before they are divided by their sum, they are rounded if the
-/// machine's rounding is in view. Their gradient is that of the exponentials: what it lacks [`means`] adds.
+/// machine's rounding is imitated. Their gradient is that of the exponentials: [`means`] adds what it lacks.
 fn shares(scores: Tensor<4>, rounding: Rounding) -> Tensor<4> {
     let seen = seen(scores.clone().inner());
     let shares = match rounding {
@@ -57,7 +57,7 @@ fn shares(scores: Tensor<4>, rounding: Rounding) -> Tensor<4> {
 /// Means of values, weighted by what [`shares`] gives.
 ///
 /// Shares add up to 1, so where one rises the others fall. That takes the product of the mean and the mean's gradient from the
-/// gradient of every share of a row. It is found with the means, which are few, and not with the shares (Dao et al.,
+/// gradient of every share of a row. It is computed from the means, which are few, and not from the shares (Dao et al.,
 /// arXiv:2205.14135, appendix B.2).
 fn means(shares: Tensor<4>, values: Tensor<4>) -> Tensor<4> {
     let [samples, heads, tokens, width] = values.dims();
@@ -74,8 +74,8 @@ fn means(shares: Tensor<4>, values: Tensor<4>) -> Tensor<4> {
     means.clone() - means.detach() * excess
 }
 
-/// Scores of which those of later tokens are the least that there is: their exponential is 0, and that is found at once. One
-/// that underflows takes long.
+/// Scores in which those of later tokens are the smallest number that there is: their exponential is 0, and that is computed at
+/// once. One that underflows takes long.
 fn seen(scores: Tensor<4>) -> Tensor<4> {
     let [_, _, tokens, _] = scores.dims();
     let unseen = Tensor::<2>::full([tokens, tokens], f32::NEG_INFINITY, &scores.device());
@@ -84,7 +84,7 @@ fn seen(scores: Tensor<4>) -> Tensor<4> {
 
 /// The softmax of these scores, rounded before it is divided.
 fn rounded_shares(scores: Tensor<4>) -> Tensor<4> {
-    /// 2^-64: no share, and no underflow.
+    /// 2^-64: too little for a share, but no underflow.
     const LEAST: f32 = -64.0 * LOGIT_STEPS;
     let [_, _, tokens, _] = scores.dims();
     let largest = power(share_bits(tokens as u32) as u8);

@@ -9,8 +9,8 @@ use super::{
     Output, Pass,
 };
 
-/// `Linear`. Weights that give queries, keys and values are cut in three: that costs less than to cut
-/// what they give.
+/// `Linear`. Weights that give queries, keys and values are cut in three: that costs less than
+/// cutting what they give.
 pub(super) fn linear(input: Output, pass: &mut Pass, bias_shift: u8) -> Output {
     let (Some(weight), Some(bias)) = (pass.next_master(), pass.next_master()) else {
         return input;

@@ -1,11 +1,11 @@
 //! The task's graph as a Burn module that computes what the exact machine computes, with
 //! gradients.
 //!
-//! Masters are floats in real units: a weight is `w16 / 65536`. What flows between the ops is counted in
-//! the machine's steps: integers, held in floats. Linear ops multiply with the int8 view of their weights,
-//! and activations are rounded and clamped as by the machine, or clamped alone. Gradients pass straight through the
-//! rounding and the clamps (Bengio, Leonard, Courville, arXiv:1308.3432), except where the residual stream
-//! is clamped. Roots, exponentials and logarithms are true ones, where the machine has tables.
+//! Masters are floats in real units: a weight is `w16 / 65536`. What flows between the ops is counted in the machine's steps:
+//! integers, held in floats. Linear ops multiply with the int8 view of their weights, and activations are rounded and clamped as
+//! the machine does, or only clamped. Gradients pass straight through the rounding and the clamps (Bengio, Leonard, Courville,
+//! arXiv:1308.3432), except where the residual stream is clamped. Roots, exponentials and logarithms are true ones, whereas the
+//! machine has tables.
 //!
 //! An op that gives sums gives them in the units of the requant after it, whose factor it takes into its
 //! weights: the requant itself only rounds.
@@ -49,7 +49,7 @@ pub enum UntrainableGraph {
     /// The graph itself is not valid.
     #[error(transparent)]
     Invalid(#[from] GraphError),
-    /// The weights are not as many as the graph's parameters.
+    /// The number of weights differs from the number of the graph's parameters.
     #[error("the graph has {expected} parameters, not {found}")]
     WrongParameters {
         /// Parameters of the graph.
@@ -65,7 +65,7 @@ type WithGradient = (Param<Tensor<2>>, Option<Tensor<2>>);
 /// A graph with its parameters.
 #[derive(Module, Debug)]
 pub struct Network {
-    /// In the machine's order, real units; the weights of linear ops are `[inputs, outputs]`.
+    /// In the machine's order and in real units; the weights of linear ops are `[inputs, outputs]`.
     masters: Vec<Param<Tensor<2>>>,
     #[module(skip)]
     parameters: Vec<Parameter>,
@@ -79,10 +79,10 @@ pub struct Network {
 }
 
 impl Network {
-    /// The network of `graph` with the master weights `master`, in the machine's order. It rounds as the machine.
+    /// The network of `graph` with the master weights `master`, in the machine's order. It rounds as the machine does.
     ///
     /// # Errors
-    /// A graph that is not valid, or has another number of parameters.
+    /// A graph that is not valid, or has a different number of parameters.
     pub fn new(graph: &Graph, master: &[i16], device: &Device) -> Result<Self, UntrainableGraph> {
         graph.validate()?;
         let flows = graph.flows()?;
@@ -125,7 +125,7 @@ impl Network {
         })
     }
 
-    /// The same network, whose gradients are found apart from those of this one.
+    /// The same network, whose gradients are computed separately from those of this one.
     pub fn detached(&self) -> Self {
         self.clone().mapped(|master, _| master)
     }
@@ -133,7 +133,7 @@ impl Network {
     /// By tensor, the masters in real units, as the network has them.
     ///
     /// # Errors
-    /// A device whose weights cannot be read back; a weight that is no number.
+    /// A device whose weights cannot be read back; a weight that is not a number.
     pub fn masters(&self) -> Result<Vec<Vec<f32>>, TrainingError> {
         let masters = self
             .masters
@@ -183,9 +183,9 @@ impl Network {
         hidden
     }
 
-    /// The network after an update of its masters: `update` gets a tensor's number, what belongs to it of `states`, the tensor, and
-    /// its gradient. There is a state for every tensor. On the processor it runs on all threads of the pool. A GPU takes all
-    /// updates from this thread: from several of them, `wgpu` gave wrong tensors.
+    /// The network after an update of its masters: `update` gets a tensor's number, its state from `states`, the tensor, and its
+    /// gradient. There is a state for every tensor. On the processor it runs on all threads of the pool. On a GPU all updates come
+    /// from this thread: from several threads, `wgpu` gave wrong tensors.
     pub fn updated<S: Send>(
         self,
         mut gradients: GradientsParams,
@@ -236,7 +236,7 @@ impl Network {
     /// The masters, rounded, in the machine's order.
     ///
     /// # Errors
-    /// A device whose weights cannot be read back; a weight that is no number.
+    /// A device whose weights cannot be read back; a weight that is not a number.
     pub fn master(&self) -> Result<Vec<i16>, TrainingError> {
         let bound = f32::from(MASTER_BOUND);
         let mut all = Vec::new();
@@ -269,7 +269,7 @@ impl Network {
     }
 }
 
-/// From what the op before gave to what this one gives.
+/// Turns what the op before gave into what this one gives.
 fn forward(op: &Op, input: Output, pass: &mut Pass) -> Output {
     match *op {
         Op::Embed { shift, .. } => embed::embed(input, pass, shift),
@@ -297,7 +297,7 @@ fn bound(parameter: &Parameter) -> f32 {
     f32::from(MASTER_BOUND) / parameter.steps
 }
 
-/// A parameter as the network has it, from the machine's order or back to it.
+/// A parameter as the network has it, given in the machine's order; or the other way round.
 fn in_network(parameter: &Parameter, tensor: Tensor<2>) -> Tensor<2> {
     match parameter.role {
         Role::Weight => tensor.transpose(),

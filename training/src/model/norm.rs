@@ -4,9 +4,9 @@ use gotong_scoring::Width;
 
 use super::{super::units::power, Output, Pass};
 
-/// In steps of which 1.0 has `2^unit_bits`.
+/// The result is in steps, `2^unit_bits` of which are 1.0.
 pub(super) fn rms_norm(input: Output, pass: &Pass, unit_bits: u8) -> Output {
-    // A row of zeros stays one; the least other mean square is 1/2048.
+    // A row of zeros stays zero; the smallest other mean square is 1/2048.
     const LEAST: f32 = 1e-6;
     let rows = input.rows();
     let fixed = rows.clone().detach();

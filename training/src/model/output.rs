@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-/// What an op gives. Attention keeps heads apart, which spares copies.
+/// What an op gives. Attention keeps heads apart, which saves copies.
 #[derive(Clone)]
 pub(super) enum Output {
     /// `[samples * tokens, width]`.
@@ -39,7 +39,7 @@ impl Output {
             Self::Thirds(thirds) => thirds[which].clone(),
             other => third(&other.clone().rows(), which),
         };
-        // Before the heads are kept apart, for then their values do not follow each other in memory.
+        // Scaled before the heads are kept apart, because then their values do not follow each other in memory.
         let third = match factor {
             1.0 => third,
             factor => third.mul_scalar(factor),

@@ -10,11 +10,11 @@ use super::{
     Network, Output, Rounding,
 };
 
-/// A forward pass: what the op at hand knows beside its input.
+/// A forward pass: what the current op knows besides its input.
 pub(super) struct Pass<'a> {
     pub network: &'a Network,
     pub inputs: &'a Inputs,
-    /// The op at hand.
+    /// The current op.
     pub op: usize,
     /// Masters that earlier ops have taken.
     taken: usize,
@@ -25,7 +25,7 @@ pub(super) struct Pass<'a> {
 /// A master in real units.
 pub(super) struct Master {
     pub value: Tensor<2>,
-    /// Steps of it in 1.0.
+    /// How many of its steps make 1.0.
     pub steps: f32,
 }
 
@@ -57,12 +57,13 @@ impl<'a> Pass<'a> {
         self.network.rows[self.op]
     }
 
-    /// The factor of the requant after the op, which the op applies in its stead; 1 if there is none.
+    /// The factor of the requant after the op, which the op applies in its place; 1 if there is
+    /// none.
     pub fn factor(&self) -> f32 {
         requant_factor(self.network.graph.ops.get(self.op + 1))
     }
 
-    /// Whether scores are computed of what the op gives, once it is requantised.
+    /// Whether scores are computed from what the op gives, once it is requantised.
     pub fn feeds_scores(&self) -> bool {
         matches!(
             self.network.graph.ops.get(self.op + 2),
@@ -70,7 +71,7 @@ impl<'a> Pass<'a> {
         )
     }
 
-    /// The next of the masters, each of which one op takes.
+    /// The next of the masters; each is taken by one op.
     pub fn next_master(&mut self) -> Option<Master> {
         let at = self.taken;
         self.taken += 1;

@@ -1,4 +1,4 @@
-//! `Requant`: rounds; the op before has applied its factor.
+//! `Requant`: only rounds; the op before has already applied its factor.
 
 use gotong_scoring::Width;
 

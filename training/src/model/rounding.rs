@@ -6,10 +6,10 @@ use gotong_scoring::Width;
 /// What a network does with values that the machine rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rounding {
-    /// Rounds them, as the machine.
+    /// Rounds them, as the machine does.
     AsMachine,
-    /// Leaves them as they are, and clamps the narrow ones. A language model learns as much from it in less time, for its
-    /// steps are small enough. Without the clamps it learns what the machine cannot do.
+    /// Leaves them as they are, and clamps the narrow ones. A language model learns as much this way in less time, because its
+    /// steps are small enough. Without the clamps it would learn what the machine cannot do.
     ClampsOnly,
 }
 

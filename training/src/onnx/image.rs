@@ -9,13 +9,13 @@ use super::{
     Layout, Value,
 };
 
-/// The pixels of every place, which are laid in a row where something else than a convolution takes them.
+/// The pixels of every place, which are laid out in a row if something other than a convolution takes them.
 pub fn im2col(input: Value, twin: &mut Twin, image: Image, window: Window) -> Value {
     let name = input.as_image(&mut twin.nodes, &image);
     twin.given(name, Layout::Windows(image, window))
 }
 
-/// The largest pixel of every place, channel by channel; padding is 0, where ONNX has none.
+/// The largest pixel of every place, channel by channel; padding is 0, whereas in ONNX it never counts.
 pub fn max_pool(input: Value, twin: &mut Twin, image: &Image, window: &Window) -> Value {
     let nodes = &mut twin.nodes;
     let taken = input.as_image(nodes, image);
@@ -33,7 +33,8 @@ pub fn sum_pool(input: Value, twin: &mut Twin, image: &Image, window: &Window) -
     twin.given(mean, after(image, window, image.channels))
 }
 
-/// All rows of a sample as one: channel by channel for a linear op, whose weights lie so in a file, and else row by row.
+/// All rows of a sample as one: channel by channel for a linear op, because its weights are in that order in a file, and otherwise
+/// row by row.
 pub fn flatten(input: Value, twin: &mut Twin) -> Value {
     let by_channel = matches!(twin.next_op(), Some(Op::Linear { .. }));
     let nodes = &mut twin.nodes;
@@ -51,7 +52,7 @@ pub fn flatten(input: Value, twin: &mut Twin) -> Value {
 
 /// The image that has a pixel for every place of a window.
 pub fn after(image: &Image, window: &Window, channels: u32) -> Layout {
-    // A valid graph's window has places; of a record's 16 KiB they are no more than fit.
+    // A valid graph's window has places; with a record of 16 KiB, their numbers always fit.
     let (down, across) = window.places(image).unwrap_or_default();
     Layout::Image(Image {
         height: down as u16,
@@ -60,7 +61,7 @@ pub fn after(image: &Image, window: &Window, channels: u32) -> Layout {
     })
 }
 
-/// An image with so many pixels of zeros around it.
+/// An image with `padding` pixels of zeros around it.
 fn padded(nodes: &mut Nodes, image: String, padding: i64) -> String {
     if padding == 0 {
         return image;

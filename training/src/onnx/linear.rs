@@ -8,7 +8,7 @@ use super::{
     Layout, Value,
 };
 
-/// `Linear`: a convolution, if the pixels of windows come to it.
+/// `Linear`: a convolution, if its input is the pixels of windows.
 pub fn linear(input: Value, twin: &mut Twin) -> Value {
     let (Some(weight), Some(bias)) = (twin.next_weights(), twin.next_weights()) else {
         return input;

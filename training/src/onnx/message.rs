@@ -52,7 +52,7 @@ pub struct StringStringEntryProto {
     pub value: String,
 }
 
-/// `GraphProto`: nodes, each behind those that it takes from.
+/// `GraphProto`: nodes, each after those that it takes from.
 #[derive(Clone, PartialEq, Message)]
 pub struct GraphProto {
     #[prost(message, repeated, tag = "1")]
@@ -140,7 +140,7 @@ pub struct TensorShapeProto {
     pub dim: Vec<DimensionProto>,
 }
 
-/// `TensorShapeProto.Dimension`: a number, or the name of one that is chosen later.
+/// `TensorShapeProto.Dimension`: a number, or the name of a number that is chosen later.
 #[derive(Clone, PartialEq, Message)]
 pub struct DimensionProto {
     #[prost(int64, optional, tag = "1")]

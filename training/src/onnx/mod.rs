@@ -1,5 +1,5 @@
-//! A model as ONNX, for every runtime that reads it: its *float twin*, which computes in f32 what the exact machine
-//! computes in integers, so its answers are close and not equal bit for bit. What a round scores is the exact machine.
+//! A model as ONNX, for every runtime that reads it: its *float twin*, which computes in f32 what the exact machine computes in
+//! integers, so its answers are close but not bit for bit equal. A round scores with the exact machine.
 //!
 //! It mirrors [`super::model`], in real units: what is clamped there is clamped here, and nothing that flows is rounded.
 //! A linear op multiplies with the int8 view of its weights, as the machine does; embeddings and biases are the
@@ -8,7 +8,7 @@
 //! | | name | shape |
 //! | --- | --- | --- |
 //! | takes | `sample` | u8 `[batch, inputs]`: the bytes of samples, without labels |
-//! | gives | `logits` | f32 `[batch, classes]`, of text `[batch, tokens, vocab]` |
+//! | gives | `logits` | f32 `[batch, classes]`, for text `[batch, tokens, vocab]` |
 //!
 //! Logits are in natural units: their softmax gives the probabilities. Constants have the names and shapes that
 //! [`super::weights_file`] gives them, and `head.weight` if the head is tied to the embedding.
@@ -61,18 +61,18 @@ const LOGITS: &str = "logits";
 /// Why a model cannot be written as ONNX.
 #[derive(Debug, thiserror::Error)]
 pub enum OnnxError {
-    /// The graph, or the number of weights.
+    /// The graph or the number of weights is wrong.
     #[error(transparent)]
     Model(#[from] UntrainableGraph),
-    /// The file itself.
+    /// The file cannot be written.
     #[error(transparent)]
     File(#[from] io::Error),
 }
 
-/// Writes the float twin of `graph` with the weights `master`, in the machine's order, to `path`: as a whole or not at all.
+/// Writes the float twin of `graph` with the weights `master`, in the machine's order, to `path`, either completely or not at all.
 ///
 /// # Errors
-/// A graph that is not valid, or has another number of parameters; a file that cannot be written.
+/// A graph that is not valid, or has a different number of parameters; a file that cannot be written.
 pub fn write(path: &Path, graph: &Graph, master: &[i16]) -> Result<(), OnnxError> {
     let bytes = model(graph, master)?.encode_to_vec();
     Ok(write_whole(path, |file| file.write_all(&bytes))?)
@@ -127,7 +127,7 @@ fn model(graph: &Graph, master: &[i16]) -> Result<ModelProto, UntrainableGraph> 
     })
 }
 
-/// What the first op takes: tokens as they are, and of other samples `byte >> 1` in [`INPUT_STEPS`].
+/// What the first op takes: tokens as they are, and for other samples `byte >> 1` in [`INPUT_STEPS`].
 fn sample(graph: &Graph, nodes: &mut Nodes) -> Value {
     let name = match graph.vocab() {
         Some(_) => nodes.add("Cast", &[SAMPLE], [integer("to", message::INT64.into())]),
@@ -146,7 +146,7 @@ fn sample(graph: &Graph, nodes: &mut Nodes) -> Value {
     }
 }
 
-/// From what the op before gave to what this one gives.
+/// Turns what the op before gave into what this one gives.
 fn forward(op: &Op, input: Value, twin: &mut Twin) -> Value {
     match *op {
         Op::Embed { .. } => embed::embed(input, twin),
@@ -169,7 +169,7 @@ fn forward(op: &Op, input: Value, twin: &mut Twin) -> Value {
         Op::MaxPool { image, window } => image::max_pool(input, twin, &image, &window),
         Op::SumPool { image, window } => image::sum_pool(input, twin, &image, &window),
         Op::Flatten => image::flatten(input, twin),
-        // The runtime gives what the loss takes.
+        // The runtime returns what the loss takes.
         Op::CrossEntropy { .. } => twin.logits(input),
         Op::Total { .. } => input,
     }

@@ -1,18 +1,18 @@
-//! Nodes and constants of a graph in the making.
+//! Nodes and constants of a graph that is being built.
 
 use super::message::{AttributeProto, NodeProto, TensorProto, FLOAT, INT, INT64, INTS};
 
 /// Nodes and constants, each under a name of its own.
 #[derive(Default)]
 pub struct Nodes {
-    /// The nodes, each behind those that it takes from.
+    /// The nodes, each after those that it takes from.
     pub nodes: Vec<NodeProto>,
     /// The constants.
     pub constants: Vec<TensorProto>,
 }
 
 impl Nodes {
-    /// Adds an operator; gives the name of its output.
+    /// Adds an operator; returns the name of its output.
     pub fn add(
         &mut self,
         operator: &str,
@@ -46,7 +46,7 @@ impl Nodes {
         self.constants.iter().any(|constant| constant.name == name)
     }
 
-    /// A constant of a name that no other has.
+    /// Adds a constant with a name that no other has.
     pub fn floats(&mut self, name: &str, shape: &[usize], values: impl Iterator<Item = f32>) {
         self.constants.push(TensorProto {
             dims: shape.iter().map(|side| *side as i64).collect(),
@@ -56,14 +56,14 @@ impl Nodes {
         });
     }
 
-    /// A constant number; gives its name.
+    /// Adds a constant number; returns its name.
     pub fn number(&mut self, value: f32) -> String {
         let name = self.next_constant();
         self.floats(&name, &[], std::iter::once(value));
         name
     }
 
-    /// A constant list of whole numbers; gives its name.
+    /// Adds a constant list of whole numbers; returns its name.
     pub fn list(&mut self, values: &[i64]) -> String {
         let name = self.next_constant();
         self.constants.push(TensorProto {
@@ -79,7 +79,7 @@ impl Nodes {
         format!("constant.{}", self.constants.len())
     }
 
-    /// The same values in another shape, in which 0 stands for the side that the old shape has there.
+    /// The same values in another shape, in which 0 stands for the same side of the old shape.
     pub fn reshape(&mut self, value: &str, shape: &[i64]) -> String {
         let shape = self.list(shape);
         self.add("Reshape", &[value, &shape], [])
@@ -90,7 +90,7 @@ impl Nodes {
         self.add("Transpose", &[value], [integers("perm", order)])
     }
 
-    /// Times a constant.
+    /// The values times a constant.
     pub fn scale(&mut self, value: &str, by: f32) -> String {
         if by == 1.0 {
             return value.to_owned();
@@ -99,7 +99,7 @@ impl Nodes {
         self.add("Mul", &[value, &by], [])
     }
 
-    /// Within `-bound..=bound`.
+    /// The values within `-bound..=bound`.
     pub fn clip(&mut self, value: &str, bound: f32) -> String {
         let (least, most) = (self.number(-bound), self.number(bound));
         self.add("Clip", &[value, &least, &most], [])

@@ -9,7 +9,7 @@ use super::{
 };
 
 pub fn rms_norm(input: Value, twin: &mut Twin, unit_bits: u8) -> Value {
-    // In the machine's steps. A row of zeros stays one; the least other mean square is 1/2048.
+    // In the machine's steps. A row of zeros stays zero; the smallest other mean square is 1/2048.
     const LEAST: f32 = 1e-6;
     let least = LEAST / twin.steps_taken() / twin.steps_taken();
     let nodes = &mut twin.nodes;

@@ -2,7 +2,7 @@
 
 use super::{requant::WIDE, twin::Twin, Layout, Value};
 
-/// The machine adds steps, which are as many in 1.0 of both where a graph is sound.
+/// The machine adds steps; in a sound graph, both terms have the same number of steps in 1.0.
 pub fn residual(input: Value, twin: &mut Twin, from: u32) -> Value {
     let Some(earlier) = twin.earlier(from).cloned() else {
         return input;

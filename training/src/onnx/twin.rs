@@ -1,4 +1,4 @@
-//! The float twin in the making.
+//! The float twin while it is being built.
 
 use std::{collections::BTreeMap, vec::IntoIter};
 
@@ -14,16 +14,16 @@ use super::{
     LOGITS,
 };
 
-/// The float twin in the making: what the op at hand knows beside its input.
+/// The float twin while it is being built: what the current op knows besides its input.
 pub struct Twin<'a> {
-    /// What was made so far.
+    /// What has been built so far.
     pub nodes: Nodes,
-    /// The op at hand.
+    /// The current op.
     pub op: usize,
     graph: &'a Graph,
     /// What every op gives on the machine.
     flows: Vec<Flow>,
-    /// Steps of the machine in 1.0 of what every op gives.
+    /// How many of the machine's steps make 1.0, for what every op gives.
     steps: Vec<f32>,
     master: &'a [i16],
     /// Parameters that earlier ops have taken.
@@ -31,12 +31,12 @@ pub struct Twin<'a> {
     tensors: IntoIter<Tensor>,
     /// What ops gave that later ones take.
     kept: BTreeMap<u32, Value>,
-    /// Of attention: by the op whose rows they are in, the values of every head.
+    /// The values of every head for attention, by the op whose rows they are in.
     values: BTreeMap<u32, String>,
 }
 
 impl<'a> Twin<'a> {
-    /// Of a valid graph that gives these flows, and as many weights.
+    /// The twin of a valid graph whose ops give these flows, with as many weights as it has parameters.
     pub fn new(graph: &'a Graph, flows: Vec<Flow>, master: &'a [i16]) -> Self {
         Self {
             nodes: Nodes::default(),
@@ -52,7 +52,7 @@ impl<'a> Twin<'a> {
         }
     }
 
-    /// What the op at hand gives, under this name.
+    /// What the current op gives, under this name.
     pub fn given(&self, name: String, layout: Layout) -> Value {
         let flow = self.flows[self.op];
         Value {
@@ -63,27 +63,27 @@ impl<'a> Twin<'a> {
         }
     }
 
-    /// The op after the one at hand.
+    /// The op after the current one.
     pub fn next_op(&self) -> Option<&Op> {
         self.graph.ops.get(self.op + 1)
     }
 
-    /// Steps in 1.0 of what the op at hand gives.
+    /// How many steps of what the current op gives make 1.0.
     pub fn steps(&self) -> f32 {
         self.steps[self.op]
     }
 
-    /// Steps in 1.0 of what op number `op` gives; 1 if there is none.
+    /// How many steps of what op number `op` gives make 1.0; 1 if there is none.
     pub fn steps_of(&self, op: Option<usize>) -> f32 {
         op.and_then(|op| self.steps.get(op)).copied().unwrap_or(1.0)
     }
 
-    /// Steps in 1.0 of what the op at hand takes.
+    /// How many steps of what the current op takes make 1.0.
     pub fn steps_taken(&self) -> f32 {
         self.steps_of(self.op.checked_sub(1))
     }
 
-    /// Keeps what the op at hand gave, if a later one takes it.
+    /// Keeps what the current op gave, if a later one takes it.
     pub fn keep(&mut self, value: &Value) {
         let op = self.op as u32;
         if self.graph.is_taken_later(op) {
@@ -96,19 +96,19 @@ impl<'a> Twin<'a> {
         self.kept.get(&from)
     }
 
-    /// Keeps the values of every head, of what the op before the one at hand gave.
+    /// Keeps the values of every head from what the op before the current one gave.
     pub fn keep_values(&mut self, values: String) {
         let before = self.op.saturating_sub(1);
         self.values.insert(before as u32, values);
     }
 
-    /// The values of every head, of what an earlier op gave.
+    /// The values of every head from what an earlier op gave.
     pub fn values(&self, from: u32) -> Option<String> {
         self.values.get(&from).cloned()
     }
 
-    /// The next weights in real units, as a constant of their own name and shape: those of linear ops are the machine's
-    /// int8 view. Gives the name.
+    /// The next weights in real units, as a constant with their own name and shape: those of linear ops are the machine's int8
+    /// view. Returns the name.
     pub fn next_weights(&mut self) -> Option<String> {
         let tensor = self.tensors.next()?;
         let master = self.master;
@@ -135,7 +135,7 @@ impl<'a> Twin<'a> {
         NAME.to_owned()
     }
 
-    /// `[tokens, tokens]`: 0 of a token and those before it, and of later ones so little that no share is left.
+    /// `[tokens, tokens]`: 0 for a token itself and those before it, and for later ones a number so low that no share is left.
     pub fn mask(&mut self, tokens: u32) -> String {
         const HIDDEN: f32 = -1e4;
         let name = format!("later_of_{tokens}");
@@ -163,7 +163,7 @@ impl<'a> Twin<'a> {
     }
 }
 
-/// What 1.0 is in natural units, where the machine's steps, so many in 1.0, are 1/64 log2 units.
+/// What 1.0 is in natural units, if the machine has `steps` steps in 1.0 and a step is 1/64 log2 unit.
 pub fn natural(steps: f32) -> f32 {
     steps / LOGIT_STEPS * std::f32::consts::LN_2
 }

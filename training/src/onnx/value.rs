@@ -11,7 +11,7 @@ pub struct Value {
     pub name: String,
     /// How its values lie.
     pub layout: Layout,
-    /// Rows that the machine has of a sample.
+    /// Rows that the machine has for a sample.
     pub rows: u32,
     /// Length of a row.
     pub width: u32,
@@ -20,19 +20,19 @@ pub struct Value {
 /// How values lie. The first side is always the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// `[batch, rows, width]`, and `[batch, width]` of one row.
+    /// `[batch, rows, width]`, or `[batch, width]` for one row.
     Rows,
     /// `[batch, channels, lines, columns]`.
     Image(Image),
-    /// An image as before, of which the pixels of each place of the window are still to be laid in a row: a convolution
-    /// does without.
+    /// An image as before, in which the pixels of each place of the window have yet to be laid out in a row: a convolution does not
+    /// need that.
     Windows(Image, Window),
-    /// `[batch, heads, rows, width / heads]` of so many heads.
+    /// `[batch, heads, rows, width / heads]` with this many heads.
     Heads(u32),
 }
 
 impl Value {
-    /// As `[batch, rows, width]`, or `[batch, width]` of one row.
+    /// The value as `[batch, rows, width]`, or `[batch, width]` for one row.
     pub fn as_rows(&self, nodes: &mut Nodes) -> String {
         match &self.layout {
             Layout::Rows => self.name.clone(),
@@ -48,7 +48,7 @@ impl Value {
                 let last = nodes.transpose(&self.name, &[0, 2, 3, 1]);
                 let shape = [0, image.pixels().into(), image.channels.into()];
                 let rows = nodes.reshape(&last, &shape);
-                // A row of zeros behind the pixels is what padding takes.
+                // Padding takes a row of zeros after the pixels.
                 let pads = nodes.list(&[0, 0, 0, 0, 1, 0]);
                 let padded = nodes.add("Pad", &[&rows, &pads], []);
                 let table = window.table(image);
@@ -60,7 +60,7 @@ impl Value {
         }
     }
 
-    /// What already lies row after row, in the shape of rows.
+    /// Values that already lie row after row, in the shape of rows.
     fn in_rows(&self, nodes: &mut Nodes, name: &str) -> String {
         let (rows, width) = (self.rows.into(), self.width.into());
         match self.rows {
@@ -69,7 +69,7 @@ impl Value {
         }
     }
 
-    /// As `[batch, channels, lines, columns]` of this image.
+    /// The value as `[batch, channels, lines, columns]` of this image.
     pub fn as_image(&self, nodes: &mut Nodes, image: &Image) -> String {
         if self.layout == Layout::Image(*image) {
             return self.name.clone();
@@ -80,7 +80,7 @@ impl Value {
         nodes.transpose(&last, &[0, 3, 1, 2])
     }
 
-    /// As `[batch, heads, rows, width / heads]` of so many heads.
+    /// The value as `[batch, heads, rows, width / heads]` with `heads` heads.
     pub fn as_heads(&self, nodes: &mut Nodes, heads: u32) -> String {
         if self.layout == Layout::Heads(heads) {
             return self.name.clone();
@@ -92,7 +92,7 @@ impl Value {
         nodes.transpose(&by_row, &[0, 2, 1, 3])
     }
 
-    /// Its name and layout for an operator that takes every value by itself.
+    /// Its name and layout, for an operator that takes every value on its own.
     pub fn pointwise(&self, nodes: &mut Nodes) -> (String, Layout) {
         match self.layout {
             Layout::Windows(..) => (self.as_rows(nodes), Layout::Rows),

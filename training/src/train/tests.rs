@@ -67,7 +67,7 @@ fn training_lowers_the_exact_loss_and_the_float_loss_equals_it() {
     assert!(exact(&graph, &stepped(&first, &noise), &test) > before - 0.2);
 }
 
-/// Samples that do not divide by the cores: the mean counts every sample once.
+/// Samples that cannot be divided evenly among the cores: the mean counts every sample once.
 #[test]
 fn parts_of_a_batch_add_up_to_all_of_it() {
     let set = FashionMnist::load(&FashionMnist::directory()).unwrap();
@@ -303,7 +303,7 @@ fn what_cannot_be_trained_is_refused() {
         matches!(error, Err(TrainingError::WrongData { .. })),
         "a token of 255"
     );
-    // The loss before the only update is finite; what it makes of the weights is not.
+    // The loss before the only update is finite; the weights after it are not.
     let wild = TrainingConfig {
         steps: 1,
         learning_rate: f64::NAN,
@@ -460,7 +460,7 @@ fn momentum_is_that_of_burn() {
     }
 }
 
-/// Burn's own, on the weights between hidden layers, and AdamW on the rest.
+/// Equals Burn's own Muon on the weights between hidden layers, and AdamW on the rest.
 #[test]
 fn muon_is_that_of_burn() {
     let (data, device) = (test_model::text(40, 0), Device::flex());
@@ -517,7 +517,7 @@ fn muon_is_that_of_burn() {
     }
 }
 
-/// The last linear op gives the logits, if the embedding does not.
+/// The last linear op gives the logits, unless the embedding does.
 #[test]
 fn weights_between_hidden_layers_are_known() {
     let of = |tied: bool| {
@@ -596,7 +596,7 @@ fn a_rate_falls_over_all_rounds_of_a_task() {
     assert!((rate(1, 0, 80) - 0.9).abs() < 1e-9, "once");
     assert!((rate(5, 40, 440) - 0.45).abs() < 1e-9);
     assert!((rate(9, 79, 799) - 0.1 / 80.0).abs() < 1e-9, "to its end");
-    // Who comes later warms up too, and nobody for more than a round.
+    // A later contributor warms up too, and nobody does for more than a round.
     assert!((rate(5, 0, 0) - 0.5 / 16.0).abs() < 1e-9);
     assert!((config(500, 1000).rate(0, 0) - 0.5 / 80.0).abs() < 1e-9);
     // No rate is below zero, whatever the round's number.

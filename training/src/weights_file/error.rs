@@ -7,7 +7,7 @@ use safetensors::SafeTensorError;
 /// Why a weights file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsFileError {
-    /// The file itself.
+    /// The file cannot be read or written.
     #[error(transparent)]
     File(#[from] io::Error),
     /// Not safetensors.
@@ -45,7 +45,7 @@ pub enum WeightsFileError {
         /// Tensors that are not in the graph, as the file names them.
         unknown: Vec<String>,
     },
-    /// Numbered layers that are not the graph's, neither by name nor in their order.
+    /// Numbered layers that match the graph's neither by name nor by order.
     #[error(
         "the file's layers match the task's architecture neither by name nor by order. The file has {}; the \
          task's architecture has {}",
@@ -58,7 +58,7 @@ pub enum WeightsFileError {
         /// The graph's.
         graph: Vec<String>,
     },
-    /// Two tensors of the file that are the same one of the graph.
+    /// Two tensors of the file that stand for the same one of the graph.
     #[error("`{first}` and `{second}` both mean `{name}`: keep one of them")]
     SameName {
         /// The graph's tensor.
@@ -68,7 +68,7 @@ pub enum WeightsFileError {
         /// Another.
         second: String,
     },
-    /// A tensor of another type or shape than the graph's.
+    /// A tensor with a different type or shape than the graph's.
     #[error("`{name}` must be F16, BF16, F32 or F64 of shape {expected:?}, not {found}")]
     WrongTensor {
         /// The tensor.
@@ -88,7 +88,7 @@ pub enum WeightsFileError {
         /// The value.
         value: f64,
     },
-    /// A head beside the tokens' embedding that it is tied to, with other values.
+    /// A head with other values than the tokens' embedding that it is tied to.
     #[error(
         "`{head}` differs from `wte.weight`, but the task's architecture is tied: it has one tensor for both"
     )]
@@ -96,7 +96,7 @@ pub enum WeightsFileError {
         /// The head, as the file names it.
         head: String,
     },
-    /// The weights are not as many as the graph's parameters.
+    /// The number of weights differs from the number of the graph's parameters.
     #[error("the graph has {expected} parameters, not {found}")]
     WrongParameters {
         /// Parameters of the graph.

@@ -4,7 +4,7 @@ use gotong_scoring::{Graph, Op, Transformer};
 
 use super::super::units::{parameters, Parameter, Role};
 
-/// The tensor of an embedding's tokens, which a tied head multiplies with, too.
+/// The tensor of an embedding's tokens, which a tied head also multiplies with.
 pub(super) const TOKENS: &str = "wte.weight";
 /// The last layer of a transformer that is not tied.
 pub(super) const HEAD: &str = "head";
@@ -15,9 +15,9 @@ pub(crate) struct Tensor {
     pub role: Role,
     pub name: String,
     pub shape: Vec<usize>,
-    /// Steps of a master in 1.0.
+    /// How many steps of a master make 1.0.
     pub steps: f32,
-    /// Pixels that a row is made of: the machine has them one after another, the file channel by channel.
+    /// Number of pixels that a row is made of: the machine has them one after another, the file channel by channel.
     pixels: usize,
 }
 
@@ -27,12 +27,12 @@ impl Tensor {
         self.shape.iter().product()
     }
 
-    /// Its masters, given in the machine's order, in the file's.
+    /// The tensor's masters in the file's order, given in the machine's.
     pub fn in_file<'a>(&'a self, own: &'a [i16]) -> impl Iterator<Item = i16> + 'a {
         (0..own.len()).map(move |at| own[self.place(at)])
     }
 
-    /// Where the machine has what the file has at `at`.
+    /// The machine's place of the value that the file has at `at`.
     pub fn place(&self, at: usize) -> usize {
         let columns: usize = self.shape[1..].iter().product();
         let (row, column) = (at / columns, at % columns);
@@ -88,7 +88,7 @@ enum Taken {
     Row,
     /// All pixels of an image.
     Pixels(usize),
-    /// Those of a window with this side.
+    /// The pixels of a window with this side.
     Square(usize),
 }
 

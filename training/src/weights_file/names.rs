@@ -1,4 +1,4 @@
-//! Which stored tensor is which of the graph's, whatever a trainer's habits have made of the names.
+//! Which stored tensor is which of the graph's, whatever a trainer has made of the names.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::{
 /// class for training. No tensor of a graph has them in its name.
 const WRAPPERS: [&str; 3] = ["module", "_orig_mod", "model"];
 
-/// Buffers that language models keep beside their weights. The architecture says what is in them.
+/// Buffers that language models keep in addition to their weights. Their content follows from the architecture.
 const BUFFERS: [&str; 6] = [
     "attn.bias",
     "causal_mask",
@@ -33,14 +33,14 @@ pub(super) struct Named {
     pub(super) tied_head: Option<(String, Stored)>,
     /// Buffers, by their names in the file.
     pub(super) ignored: Vec<String>,
-    /// By the names of layers in the file, those that they have in the graph, if they are other numbers.
+    /// The layers' names in the graph, by their names in the file, if their numbers differ.
     pub(super) renamed: BTreeMap<String, String>,
 }
 
 /// Finds the tensors of `graph`, which are `expected`, in `stored`.
 ///
 /// # Errors
-/// A tensor that is missing, that the graph has not, or that is there twice; layers that do not fit in their order either.
+/// A tensor that is missing, that the graph does not have, or that occurs twice; layers that do not fit by order either.
 pub(super) fn named(
     graph: &Graph,
     expected: &[Tensor],
@@ -72,7 +72,7 @@ pub(super) fn named(
         }
     }
     let mut tied_head = if is_tied { found.remove(&head) } else { None };
-    // safetensors' `save_model` keeps one name of a tensor that has two: the first in the alphabet.
+    // safetensors' `save_model` keeps one name for a tensor that has two: the first in the alphabet.
     if !found.contains_key(TOKENS) {
         if let Some(tokens) = tied_head.take() {
             found.insert(TOKENS.into(), tokens);

@@ -8,9 +8,9 @@ use super::{layout::Tensor, names::plain, stored::Tensors, WeightsFileError};
 /// Where a tensor stands among numbered layers: what comes before the number, the number, and whether it is a bias.
 type Place<'a> = (&'a str, u64, bool);
 
-/// The graph's names of the tensors of a file, by theirs, if all of them belong to numbered layers under one name, such as
-/// `0.weight` or `net.2.bias`, and some to numbers that the graph has not. Layers are taken in order, which has to give all
-/// of them the shapes that they have in the graph.
+/// The graph's names for the tensors of a file, by the file's names, if all of them belong to numbered layers under one name, such
+/// as `0.weight` or `net.2.bias`, and some to numbers that the graph does not have. Layers are taken in order, and then all of them
+/// must have the shapes that they have in the graph.
 ///
 /// # Errors
 /// [`WeightsFileError::OtherLayers`].
@@ -52,7 +52,7 @@ pub(super) fn in_order(
         .collect())
 }
 
-/// Of each tensor whether it is of the same layer as the one before, whether it is a bias, and its shape.
+/// For each tensor, whether it belongs to the same layer as the one before, whether it is a bias, and its shape.
 fn row<'a>(
     tensors: impl Iterator<Item = (Place<'a>, &'a Vec<usize>)>,
 ) -> Vec<(bool, bool, &'a Vec<usize>)> {
@@ -65,7 +65,7 @@ fn row<'a>(
         .collect()
 }
 
-/// The place that a name tells. A weight comes before its bias.
+/// The place that a name stands for. A weight comes before its bias.
 fn place(name: &str) -> Option<Place<'_>> {
     let (layer, of_it) = name.rsplit_once('.')?;
     let is_bias = match of_it {

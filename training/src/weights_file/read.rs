@@ -11,21 +11,20 @@ use super::{
     WeightsFileError,
 };
 
-/// Weights that were read, and what of the file they do not hold.
+/// Weights that were read, and what was not taken over from the file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Read {
     /// The master weights, in the machine's order.
     pub master: Vec<i16>,
-    /// Tensors with values that no master weight can be.
+    /// Tensors with values that no master weight can have.
     pub clamped: Vec<Clamped>,
-    /// Buffers of a language model that the file has beside the weights, by their names in the file.
+    /// Buffers of a language model that the file has in addition to the weights, by their names in the file.
     pub ignored: Vec<String>,
-    /// By the names of layers in the file, those that they have in the graph, if they are other numbers: they were taken in
-    /// order.
+    /// The layers' names in the graph, by their names in the file, if their numbers differ: they were taken in order.
     pub renamed: BTreeMap<String, String>,
 }
 
-/// A tensor with values beyond the machine's bounds, which became the bounds.
+/// A tensor with values beyond the machine's bounds, which were clamped to the bounds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Clamped {
     /// The tensor.
@@ -136,7 +135,7 @@ impl Read {
     }
 }
 
-/// Where in a tensor of this shape its value number `at` is.
+/// The index, in a tensor of this shape, of value number `at`.
 fn index_of(mut at: usize, shape: &[usize]) -> Vec<usize> {
     let mut index = Vec::with_capacity(shape.len());
     for side in shape.iter().rev() {

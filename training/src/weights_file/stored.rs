@@ -13,9 +13,9 @@ use serde::Deserialize;
 
 use super::WeightsFileError;
 
-/// What a folder has weights in, if one file holds them.
+/// The file in a folder that holds all weights, if one file does.
 pub(super) const FILE: &str = "model.safetensors";
-/// What a folder has beside the files, if several hold them.
+/// The index in a folder, if several files hold the weights.
 pub(super) const INDEX: &str = "model.safetensors.index.json";
 
 /// A tensor as it is stored.
@@ -29,7 +29,7 @@ pub(super) struct Stored {
 pub(super) type Tensors = BTreeMap<String, Stored>;
 
 impl Stored {
-    /// Its values, row-major. None if they are no floats of 16, 32 or 64 bits.
+    /// Its values, row-major. None if they are not floats of 16, 32 or 64 bits.
     pub(super) fn values(&self) -> Option<Vec<f64>> {
         Some(match self.dtype {
             Dtype::F16 => self.each(|bytes| f16::from_le_bytes(bytes).to_f64()),
@@ -87,7 +87,7 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
-/// What the index does not name is not read.
+/// Tensors that the index does not name are not read.
 fn load_shards(path: &Path) -> Result<Tensors, WeightsFileError> {
     let index = serde_json::from_slice(&fs::read(path)?);
     let Index { weight_map } = index.map_err(WeightsFileError::Index)?;
@@ -97,7 +97,7 @@ fn load_shards(path: &Path) -> Result<Tensors, WeightsFileError> {
     }
     let mut tensors = Tensors::new();
     for (file, names) in shards {
-        // An index from elsewhere does not choose files of this machine.
+        // An index from elsewhere must not choose files on this machine.
         if Path::new(&file).file_name() != Some(OsStr::new(&file)) {
             return Err(WeightsFileError::ElsewhereShard { file });
         }

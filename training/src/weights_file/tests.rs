@@ -1,4 +1,4 @@
-//! What is written is read, whatever habits a trainer has.
+//! What is written is read back, whatever a trainer has made of it.
 
 use super::super::initial_weights;
 use super::layout::Tensor;
@@ -25,8 +25,7 @@ fn what_is_written_is_read() {
     assert_eq!(file.tensor("layers.0.weight").unwrap().shape(), [4, 5]);
 }
 
-/// As PyTorch has them: of a convolution `[out, in, lines, columns]`, and after `flatten` channel by
-/// channel.
+/// As PyTorch has them: `[out, in, lines, columns]` for a convolution, and channel by channel after `flatten`.
 #[test]
 fn a_convolutional_network_is_written_as_others_have_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -63,7 +62,7 @@ fn a_convolutional_network_is_written_as_others_have_it() {
         file.tensor("layers.0.weight").unwrap().shape(),
         [4, 2, 2, 2]
     );
-    // The machine has both channels of a pixel together.
+    // The machine keeps both channels of a pixel together.
     let kernel = masters("layers.0.weight");
     assert_eq!(kernel[..8], [0.0, 2.0, 4.0, 6.0, 1.0, 3.0, 5.0, 7.0]);
     assert_eq!(kernel[8], 8.0);
@@ -178,7 +177,7 @@ fn other_shapes_types_and_formats_are_refused() {
     assert!(matches!(error, WeightsFileError::Format(_)));
 }
 
-/// What is read of weights that all are the machine's.
+/// What is read if all weights are exactly the machine's.
 fn exactly(master: &[i16]) -> Read {
     Read {
         master: master.to_vec(),
@@ -209,7 +208,7 @@ fn floats_of_every_width_are_read() {
         (Dtype::F32, |x| (x as f32).to_le_bytes().to_vec()),
         (Dtype::F64, |x| x.to_le_bytes().to_vec()),
     ];
-    // What a brain float of 1.5 and a half of -0.25 are in memory.
+    // A brain float of 1.5 and a half of -0.25 in memory.
     assert_eq!(encodings[1].1(1.5), [0xc0, 0x3f]);
     assert_eq!(encodings[0].1(-0.25), [0x00, 0xb4]);
     let folder = tempfile::tempdir().unwrap();
@@ -270,7 +269,7 @@ fn values_out_of_bounds_are_clamped_and_counted() {
     }
 }
 
-/// Writes the tensors of `from` to `to` under the names that they are given, any number each.
+/// Writes the tensors of `from` to `to` under the names that `names` gives each of them, any number.
 fn rename(from: &Path, to: &Path, names: impl Fn(&str) -> Vec<String>) {
     let bytes = fs::read(from).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -281,7 +280,7 @@ fn rename(from: &Path, to: &Path, names: impl Fn(&str) -> Vec<String>) {
     fs::write(to, safetensors::serialize(renamed, None).unwrap()).unwrap();
 }
 
-/// First weights of `graph`, in a file and in another one that `names` are given to.
+/// First weights of `graph`, in one file and in another with the names that `names` gives.
 fn renamed(
     graph: &Graph,
     names: impl Fn(&str) -> Vec<String>,
@@ -312,7 +311,7 @@ fn names_that_wrappers_left_are_read() {
             assert_eq!(read(&path, &graph).unwrap(), exactly(&master), "{wrapped}");
         }
     }
-    // A layer that was compiled by itself, and some names as they are.
+    // A layer that was compiled on its own, and some names unchanged.
     let graph = transformer(false);
     let inside = |name: &str| vec![name.replace("layers.1.", "layers.1._orig_mod.")];
     let (_folder, path, master) = renamed(&graph, inside);
@@ -364,7 +363,7 @@ fn layers_of_a_sequential_are_taken_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let plain_file = folder.path().join("plain.safetensors");
     for graph in [Graph::mlp(&[5, 4, 3]), deep] {
-        // Under `layers.` numbers mean something else than in the graph, and all of them are counted anew.
+        // Under `layers.` numbers mean something other than in the graph, and all of them are counted anew.
         for before in ["", "net.", "module.net.", "fc", "layers."] {
             let (_folder, path, master) = renamed(&graph, |name| vec![sequential(name, before)]);
             let read = read(&path, &graph).unwrap();
@@ -373,7 +372,7 @@ fn layers_of_a_sequential_are_taken_in_order() {
             let in_file = sequential(&last, before);
             assert_eq!(read.renamed[&in_file], last);
         }
-        // What has the graph's own names is not counted.
+        // A file with the graph's own names is not renumbered.
         write(&plain_file, &graph, &vec![1; graph.parameters()]).unwrap();
         assert!(read(&plain_file, &graph).unwrap().renamed.is_empty());
     }
@@ -395,7 +394,7 @@ fn layers_that_do_not_fit_in_order_are_told_with_their_shapes() {
          `0.weight` [4, 5], `0.bias` [4], `2.weight` [3, 4], `2.bias` [3]; the task's architecture has `layers.0.weight` [2, 5], \
          `layers.0.bias` [2]"
     );
-    // Under two names nothing says which comes first.
+    // With two names nothing says which comes first.
     let names = |name: &str| {
         vec![name
             .replace("layers.1", "head.0")
@@ -417,7 +416,7 @@ fn a_head_is_read_under_either_name() {
 
     let graph = transformer(true);
     for head in ["head.weight", "model.lm_head.weight"] {
-        // Instead of the embedding, and beside it.
+        // In place of the embedding, and next to it.
         for beside in [false, true] {
             let names = |name: &str| match name {
                 "wte.weight" if beside => vec![name.to_owned(), head.to_owned()],
@@ -460,7 +459,7 @@ fn buffers_of_attention_are_ignored_and_told() {
     assert_eq!(found.master, master);
     assert_eq!(found.ignored, ["layers.0.attn.bias", "module.tril"]);
 
-    // A network without attention has none, and a name that ends alike is another one.
+    // A network without attention has none, and a name with a similar ending is a different one.
     for (graph, extra) in [(Graph::mlp(&[5, 4, 3]), "mask"), (graph, "layers.0.unmask")] {
         let last = tensors_of(&graph).pop().unwrap().name;
         let names = |name: &str| match name == last {
@@ -512,7 +511,7 @@ fn several_files_are_read_by_their_index_or_folder() {
         assert_eq!(read(path, &graph).unwrap(), exactly(&master));
     }
 
-    // One file goes before an index, as it does elsewhere.
+    // A single file takes precedence over an index, as it does elsewhere.
     let mut other = master.clone();
     other[0] ^= 1;
     let whole = folder.path().join("model.safetensors");

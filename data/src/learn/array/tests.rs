@@ -2,7 +2,7 @@ use crate::{learn, ArrayRecipe, DataError, LearnOptions, Recipe, Source, SourceO
 use safetensors::{tensor::TensorView, Dtype};
 use std::fs;
 
-/// Learns from rows of two floats, of which `training` says which to take.
+/// Learns from those rows of two floats that `training` chooses.
 fn learned(
     rows: &[[f32; 2]],
     labels: &[u8],

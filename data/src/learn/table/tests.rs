@@ -12,7 +12,7 @@ fn learned(csv: &str, options: &LearnOptions) -> Result<Vec<Column>, DataError> 
     }
 }
 
-/// A table of one column, with labels that do.
+/// A table of one column, with valid labels.
 fn column(cells: &[&str]) -> String {
     let rows = cells.iter().zip(["a", "b"].into_iter().cycle());
     let rows = rows.map(|(cell, label)| format!("{cell},{label}\n"));

@@ -27,7 +27,7 @@ fn the_most_frequent_pair_is_learned_first() {
     assert_eq!(none_left, [[0]]);
 }
 
-/// What is learned beyond the characters of a text whose words, each so often, are documents of their own.
+/// What is learned, beyond the characters, from a text that has each word this often, as documents of their own.
 fn joined(words: &[(&str, usize)], count: usize) -> Vec<String> {
     let repeated = words
         .iter()
@@ -40,8 +40,8 @@ fn joined(words: &[(&str, usize)], count: usize) -> Vec<String> {
     tokens.split_off(vocab - count)
 }
 
-/// The expected tokens were worked out by the rule of Sennrich, Haddow and Birch as the crate `tokenizers` applies it: the
-/// most frequent pair, and of equally frequent ones that with the lowest numbers. Behind each is how often its pair occurs.
+/// The expected tokens were worked out by the rule of Sennrich, Haddow and Birch as the crate `tokenizers` applies it: the most
+/// frequent pair, and the one with the lowest numbers among equally frequent ones. After each is how often its pair occurs.
 #[test]
 fn published_corpora_give_the_published_pairs() {
     // The example of Hugging Face's course on tokenizers.

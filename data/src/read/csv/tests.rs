@@ -67,7 +67,7 @@ fn two_columns_of_one_name_are_refused() {
     );
 }
 
-/// 60 KB of gzip unpack to as many commas.
+/// 60 KB of gzip unpack to that many commas.
 #[test]
 fn a_header_of_nothing_but_commas_does_not_fill_the_memory() {
     let folder = Folder::new();

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// An IDX file of bytes.
+/// An IDX file with these bytes.
 fn idx(shape: &[u32], data: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0, 0, 8, shape.len() as u8];
     bytes.extend(shape.iter().flat_map(|size| size.to_be_bytes()));

@@ -132,7 +132,7 @@ fn a_recipe_is_learned_and_makes_bytes() {
         recipe.load(&source, None).unwrap().pixels[..10],
         [18, 18, 18, 18, 18, 18, 18, 18, 18, 50]
     );
-    // Without the one in colours, all are grey.
+    // Without the coloured one, all are grey.
     let others = learn(&source, |row| row > 0, &LearnOptions::default());
     assert!(matches!(others, Err(DataError::LonelyLabel { class, .. }) if class == "iris"));
 }

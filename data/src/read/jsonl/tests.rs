@@ -66,7 +66,7 @@ fn wrong_rows_are_named() {
             "{line}: {error}"
         );
     }
-    // Also in a value that is no column's.
+    // Also in a value that belongs to no column.
     let lines: [&[u8]; 2] = [b"{\"a\":\"caf\xe9\"}", b"{\"a\":1,\"z\":\"caf\xe9\"}"];
     for line in lines {
         let error = error_of(line);
@@ -100,7 +100,8 @@ fn what_is_no_cell_fails_only_where_it_is_used() {
     let recipe = crate::learn(&source, |_| true, &options).unwrap();
     assert_eq!(recipe.load(&source, None).unwrap().labels, [0, 1, 0, 1]);
 
-    // A recipe of another file uses the column: as a label, a category, a number or a text.
+    // A recipe learned from another file uses the column: as a label, a category, a number or a
+    // text.
     let training = "tags,a,y\nu,1,p\nv,2,q\nu,3,p\nv,4,q\n";
     let encoded = |training: &str, label: &str| {
         let training = folder.labelled("b.csv", training, label);

@@ -15,7 +15,7 @@ fn npy(descr: &str, fortran: &str, shape: &str, data: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A member of an archive, which a test may lie about.
+/// A member of an archive, whose header a test may falsify.
 struct Member {
     name: &'static str,
     bytes: Vec<u8>,
@@ -256,7 +256,7 @@ fn arrays_are_chosen_by_name() {
     ));
     open(&both, options(None, Some("y"))).unwrap();
 
-    // Without labels it can be read, and not learned from.
+    // Without labels it can be read, but not learned from.
     let bare = file(&names(&["x.npy", "classes.npy"]));
     let source = open(&bare, options(None, None)).unwrap();
     assert_eq!(source.rows().unwrap().count(), 2);

@@ -42,11 +42,11 @@ fn what_is_inside_counts_and_not_the_name() {
     let folder = Folder::new();
     let source = folder.open("a.csv", gzip(CSV.as_bytes())).unwrap();
     assert_eq!(cells(&source).unwrap().len(), 2);
-    // Several members are one file, as `cat a.gz b.gz` makes it.
+    // Several members form one file, as `cat a.gz b.gz` makes it.
     let members = [gzip(CSV.as_bytes()), gzip(b"3,iris\n")].concat();
     let source = folder.open("a.csv.gz", members).unwrap();
     assert_eq!(cells(&source).unwrap().len(), 3);
-    // Zeros fill the last block of a tape, more of them than are read at once.
+    // Zeros fill the last block of a tape; there are more than are read at once.
     let members = [gzip(CSV.as_bytes()), vec![0; 3], gzip(b"3,iris\n")];
     let padded = [members.concat(), vec![0; 2 * BUFFER_BYTES]].concat();
     let source = folder.open("padded.csv.gz", padded.clone()).unwrap();
@@ -138,7 +138,7 @@ fn a_file_that_is_cut_off_or_damaged_is_named() {
     let middle = damaged.len() / 2;
     damaged[middle..middle + 64].fill(0xff);
     let source = folder.open("a.csv.gz", damaged).unwrap();
-    // Whatever the damage makes of rows, it is an error.
+    // Whatever the damage does to the rows, it is an error.
     assert!(rows(&source).is_err());
     let mut wrong_sum = gzip(CSV.as_bytes());
     let at = wrong_sum.len() - 8;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::fixture::{rows, Folder};
 
-/// A reader that says how much was read of it.
+/// A reader that records how much was read from it.
 struct Counting<'a> {
     bytes: &'a [u8],
     most: usize,

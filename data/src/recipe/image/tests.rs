@@ -60,10 +60,10 @@ fn a_pixel_is_the_mean_of_what_it_covers() {
         resized(&[1, 2, 3, 4, 10, 20, 30, 41], 1, (2, 4), (1, 2)),
         [8, 20]
     );
-    // Thirds: the middle pixel is half of the one and half of the other.
+    // Thirds: the middle pixel is half of one and half of the other.
     assert_eq!(resized(&[0, 100], 1, (1, 2), (1, 3)), [0, 50, 100]);
     assert_eq!(resized(&[0, 90, 30], 1, (3, 1), (2, 1)), [30, 50]);
-    // Channels are apart.
+    // Channels are kept apart.
     assert_eq!(
         resized(&[0, 10, 20, 100, 110, 120], 3, (1, 2), (1, 1)),
         [50, 60, 70]

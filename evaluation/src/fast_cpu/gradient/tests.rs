@@ -1,4 +1,4 @@
-//! What the passes hold in memory: no more than the graph says, and in a budget.
+//! What the passes hold in memory: no more than the graph says, and within a budget.
 
 use super::*;
 use crate::equality::residuals::weights;
@@ -7,7 +7,7 @@ use gotong_scoring::memory::residual_chain;
 /// What an attester's program may take for samples.
 const MOST: u64 = 200_000_000;
 
-/// By op, from which earlier one a residual takes.
+/// For each op, which earlier one a residual takes.
 const CHAINS: [fn(u32) -> u32; 3] = [
     |_| 1,
     |op| if op > 2 { op - 2 } else { 1 },
@@ -29,7 +29,7 @@ fn of_pulled<'a>(pulled: impl IntoIterator<Item = &'a Pulled>) -> u64 {
     bytes.sum::<usize>() as u64
 }
 
-/// What an op takes and gives, and the memory of the ops.
+/// What an op takes and gives, and the scratch memory of the ops.
 fn of_the_rest(workspace: &Workspace) -> u64 {
     let (block, scratch) = (&workspace.block, &workspace.scratch);
     let narrow = block.narrow.len() + block.taken.len() + workspace.input.narrow.len();
@@ -100,7 +100,7 @@ fn both_passes_hold_no_more_than_the_budget() {
 #[test]
 fn what_the_program_takes_is_told() {
     let small = FastCpu::memory(&residual_chain(|_| 1)).unwrap();
-    // With few threads; a machine of many takes a sample for each.
+    // Holds with few threads; a machine with many takes a sample for each.
     let threads = rayon::current_num_threads() as u64;
     let of_sample = residual_chain(|_| 1).memory().unwrap().backward;
     assert!(small >= of_sample * threads.min(8));

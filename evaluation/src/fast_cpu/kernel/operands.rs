@@ -26,7 +26,7 @@ impl Panels {
         words.zip(&self.first)
     }
 
-    /// Makes room; the words are to be written, but for those that pad the columns.
+    /// Makes room; all words are to be written, except those that pad the columns.
     fn reset(&mut self, columns: usize, length: usize) {
         let panels = columns.div_ceil(COLUMNS);
         self.words.resize(panels * length, [0; COLUMNS]);
@@ -36,7 +36,7 @@ impl Panels {
         self.length = length;
     }
 
-    /// Packs activations: each row becomes a column, whose sum starts from the number beside it.
+    /// Packs activations: each row becomes a column, whose sum starts from the number given with it.
     #[inline(always)]
     pub fn pack_activations<'a, K: Kernel>(
         &mut self,
@@ -70,7 +70,7 @@ impl Panels {
         self.pack_shifted_columns(columns, rows.map(|row| (row, 0)));
     }
 
-    /// The same, of rows that are shifted left, each by the number beside it. What they become has 16 bits.
+    /// The same for rows that are shifted left, each by the number given with it. The shifted values have 16 bits.
     #[inline(always)]
     pub fn pack_shifted_columns<'a, T: Copy + Into<i16> + 'a>(
         &mut self,
@@ -81,7 +81,7 @@ impl Panels {
         self.reset(columns, length);
         let mut at = 0;
         while let Some((low, up)) = rows.next() {
-            // A last row without a partner has itself, times 0.
+            // A last row without a partner is paired with itself, times 0.
             let (high, factor) = match rows.next() {
                 Some((high, up)) => (high, 1i16.wrapping_shl(up)),
                 None => (low, 0),
@@ -145,7 +145,7 @@ impl Rows {
         self.words.chunks_exact(ROWS * self.length.max(1))
     }
 
-    /// Makes room; the words are to be written, but for the rows that pad the last tile.
+    /// Makes room; all words are to be written, except the rows that pad the last tile.
     fn reset(&mut self, rows: usize, length: usize) {
         self.words.resize(rows.next_multiple_of(ROWS) * length, 0);
         self.words[rows * length..].fill(0);
@@ -233,7 +233,7 @@ fn for_words<K: Kernel>(row: &[i8], flip: u8, mut put: impl FnMut(usize, i32)) {
     }
 }
 
-/// The same, of words of two halves.
+/// The same for words of two halves.
 #[inline(always)]
 fn for_half_words(row: &[i8], mut put: impl FnMut(usize, i32)) {
     let (pairs, rest) = row.as_chunks();

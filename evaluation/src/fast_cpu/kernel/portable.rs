@@ -1,4 +1,4 @@
-//! The kernel for processors without one of their own.
+//! The kernel for processors that have no special one.
 
 use super::{Kernel, Tile, Words, ROWS};
 

@@ -31,7 +31,7 @@ pub struct Out<'a> {
     pub stride: usize,
 }
 
-/// `out[r][c] = first[c] + sum_k left[r][k] * right[k][c]` of activations.
+/// `out[r][c] = first[c] + sum_k left[r][k] * right[k][c]` for activations.
 #[inline(always)]
 pub fn activations<K: Kernel>(left: &Rows, right: &Panels, part: Part, out: Out) {
     product(left, right, part, out, |left, right, sums| {
@@ -39,7 +39,7 @@ pub fn activations<K: Kernel>(left: &Rows, right: &Panels, part: Part, out: Out)
     });
 }
 
-/// The same, of halves.
+/// The same for halves.
 #[inline(always)]
 pub fn halves<K: Kernel>(left: &Rows, right: &Panels, part: Part, out: Out) {
     product(left, right, part, out, |left, right, sums| {
@@ -78,7 +78,7 @@ fn product(
     }
 }
 
-/// [`halves`] of all columns and of one tile of rows, which `out` begins with.
+/// [`halves`] for all columns and one tile of rows, which `out` begins with.
 #[inline(always)]
 pub fn halves_of_tile<K: Kernel>(left: &Rows, tile: usize, right: &Panels, out: Out) {
     let length = left.length();

@@ -1,6 +1,6 @@
 use super::*;
 
-/// Both products of operands at their extremes and between, against plain loops.
+/// Compares both products, of operands at their extremes and between, with plain loops.
 struct Check {
     rows: usize,
     inputs: usize,
@@ -129,7 +129,7 @@ fn every_kernel_gives_the_same_sums() {
     }
 }
 
-/// The longest sums of a valid graph, of the largest values.
+/// The longest sums of a valid graph, with the largest values.
 struct Longest;
 
 impl Work for Longest {

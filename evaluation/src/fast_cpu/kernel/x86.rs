@@ -34,8 +34,9 @@ pub fn avx2<W: Work>(work: W) -> W::Output {
     work.run::<Avx2>()
 }
 
-/// A product for one vector width. It takes as many columns at a time as leave their sums in registers.
-/// Its loops call no closure: the compiler may not inline it, which cost nine tenths of the speed.
+/// A product for one vector width. It takes as many columns at a time as it can while their sums
+/// stay in registers. Its loops call no closure: the compiler may not inline it, which cost nine
+/// tenths of the speed.
 macro_rules! product {
     (
         $name:ident, $features:literal, $lanes:literal, $vector:ty, $spread:ident,

@@ -1,4 +1,4 @@
-//! Calls that are found, and what only looks like one.
+//! Calls that are found, and bytes that only look like one.
 
 use super::*;
 use crate::chain::mock::{header, Answer, MockNode};
@@ -97,7 +97,7 @@ fn body(extrinsics: Vec<Vec<u8>>) -> Body {
     layout.read(extrinsics)
 }
 
-/// The delta that is found, and how many were looked at.
+/// Whether the delta is found, and how many were looked at.
 fn find(body: &Body, wanted: &[u8]) -> (bool, usize) {
     let mut candidates = 0;
     let found = body.find(Kind::Reveal, &ROUND, wanted.len(), |bytes| {
@@ -326,7 +326,7 @@ fn what_another_runtime_signed_is_told_from_what_nobody_signed() {
 /// After a block that upgrades the runtime, the state has a different runtime from the one that executed the block.
 #[tokio::test]
 async fn the_types_of_a_block_are_those_of_the_state_before_it() {
-    // The questions about states to a node that has one block and no states.
+    // The questions about states, put to a node that has one block and no states.
     let asked = Arc::<Mutex<Vec<String>>>::default();
     let noted = asked.clone();
     let stateless = MockNode::new(move |method, parameters| match method {

@@ -40,7 +40,7 @@ fn known(set: AuthoritySet, header: &Header) -> Trust {
     }
 }
 
-/// Another node has shown the next set already.
+/// Another node has already shown the next set.
 #[tokio::test]
 async fn a_node_that_is_behind_the_last_change_of_authorities_is_no_liar() {
     let keys = keys(6);
@@ -138,7 +138,7 @@ async fn a_set_hands_over_to_the_next_before_votes_of_that_are_counted() {
     assert_eq!(found, known(set_of(1, new), &three));
 }
 
-/// What comes after it is not proved. What it has shown is not asked for again.
+/// What comes after it is not proved. What has been shown is not asked for again.
 #[tokio::test]
 async fn each_set_that_is_followed_is_kept() {
     let keys = keys(6);

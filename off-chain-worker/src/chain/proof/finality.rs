@@ -30,7 +30,7 @@ pub fn hash_of(header: &Header) -> Hash {
     blake2_256(&header.encode())
 }
 
-/// Those who finalize blocks until the next set replaces them.
+/// The authorities that finalize blocks until the next set replaces them.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct AuthoritySet {
     /// How many sets came before; it is signed with each vote.

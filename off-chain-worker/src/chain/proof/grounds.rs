@@ -25,7 +25,7 @@ pub struct Grounds<'a> {
     pub round: RoundId,
     /// [`gotong_protocol::round_inputs`] of the round.
     pub inputs: &'a Hash,
-    /// The accused account, and the root of the table that it stands for.
+    /// The accused account, and the root of the table that it defends.
     pub accused: Option<([u8; 32], Hash)>,
     /// The dispute in which a move is due.
     pub dispute: Option<&'a DisputeView>,
@@ -34,11 +34,11 @@ pub struct Grounds<'a> {
 /// What a proved state says about them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The same.
+    /// It says the same.
     Same,
     /// Something is not there yet: the block is too early.
     NotYet,
-    /// Something else.
+    /// It says something else.
     Other,
 }
 

@@ -105,7 +105,7 @@ fn what_three_authorities_finalized_is_believed() {
         target(&answer.justification()),
         Ok((trust.number, trust.hash))
     );
-    // Twice is no harm.
+    // Twice does no harm.
     trust.accept(&answer.justification(), &header).unwrap();
 }
 
@@ -252,7 +252,7 @@ fn more_than_two_thirds_have_to_vote_and_each_counts_once() {
     heavy.authorities[0].1 = 9;
     assert!(heavy.verify(&votes(3, &one, &all[..2], &[])).is_ok());
     assert!(heavy.verify(&votes(3, &one, &all[1..], &[])).is_err());
-    // Signed for the set before.
+    // It was signed for the set before.
     let outdated = set.verify(&votes(2, &one, &all, &[]));
     assert_eq!(outdated, Err(ProofError::BadSignature(3)));
 }
@@ -380,7 +380,7 @@ fn one_flipped_bit_of_a_trie_is_noticed_wherever_it_is() {
 const TASK: TaskId = TaskId(0);
 const ROUND: RoundId = RoundId(1);
 
-/// What a recorded state says of a round and a table.
+/// What a recorded state says about a round and a table.
 struct Recorded {
     answer: Answer,
     task: StoredTask,
@@ -408,7 +408,7 @@ impl Recorded {
         }
     }
 
-    /// Those of a commitment.
+    /// The grounds of a commitment.
     fn grounds(&self) -> Grounds<'_> {
         Grounds {
             task: TASK,
@@ -421,7 +421,7 @@ impl Recorded {
         }
     }
 
-    /// Those of an accusation.
+    /// The grounds of an accusation.
     fn accusation(&self) -> Grounds<'_> {
         Grounds {
             accused: Some(self.accused),
@@ -479,7 +479,7 @@ fn what_a_node_said_is_compared_with_what_is_proved() {
         assert_eq!(lie.compare(&all), Ok(Verdict::Other), "{lie:?}");
     }
 
-    // Another runtime.
+    // A runtime that encodes something else.
     for place in 0..all.len() {
         let mut other = all.clone();
         other[place] = Some(vec![255]);

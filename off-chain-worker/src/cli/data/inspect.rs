@@ -30,7 +30,7 @@ pub async fn run(args: Inspect, globals: &Globals) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// For people.
+/// The report, for people.
 fn described(report: &Report) -> String {
     let mut text = format!(
         "{} rows of {} in {}, {} bytes\n",

@@ -6,7 +6,7 @@ use std::str::FromStr;
 /// Most tokens: each is a byte.
 const VOCAB: u16 = 256;
 
-/// How values become bytes, where the data leave a choice.
+/// How values become bytes, where the data leaves a choice.
 #[derive(Clone, Debug, clap::Args)]
 pub struct LearningArgs {
     /// Columns of a table to leave out, separated by commas

@@ -19,7 +19,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The file of the recipe in the folder of what is written.
+/// The file of the recipe in the folder that is written.
 pub const RECIPE: &str = "recipe.toml";
 /// The files of the samples for each use.
 pub const RECORDS: [(Use, &str); 3] = [
@@ -28,10 +28,10 @@ pub const RECORDS: [(Use, &str); 3] = [
     (Use::Report, "report.records"),
 ];
 
-/// Bytes of memory for a row for exams or reports, so that the same is found in the training part: a hash of 32 bytes in a set
+/// Bytes of memory for a row for exams or reports, so that equal rows are found in the training part: a hash of 32 bytes in a set
 /// that has up to twice as many places as it needs.
 const OF_A_HELD_OUT_ROW: u64 = 80;
-/// Thousandths of the rows for exams: many, for what an exam can prove depends on them.
+/// Thousandths of the rows for exams: many, because what an exam can prove depends on them.
 const EXAM: u32 = 300;
 /// Thousandths of the rows for reports.
 const REPORT: u32 = 50;
@@ -128,11 +128,11 @@ impl SplitArgs {
 pub struct Written {
     /// The recipe.
     pub recipe: Recipe,
-    /// By use, in the order of [`RECORDS`], how many samples or documents.
+    /// How many samples or documents there are for each use, in the order of [`RECORDS`].
     pub rows: [u64; 3],
-    /// Bytes to train on, labels not counted.
+    /// Bytes to train on, without labels.
     pub training_bytes: u64,
-    /// Rows that were left out of training because the same are for exams or reports.
+    /// Rows that were left out of training because equal ones are for exams or reports.
     pub twice: u64,
 }
 
@@ -145,7 +145,8 @@ pub async fn run(args: Split, globals: &Globals) -> Result<()> {
     Ok(())
 }
 
-/// Files whose rows are divided, with the recipe that those for training teach: all that is known before anything is written.
+/// Files whose rows are divided, with the recipe learned from those for training: everything that is known before anything is
+/// written.
 pub struct Divided {
     source: Source,
     assignment: Assignment,
@@ -163,7 +164,7 @@ impl Divided {
         let held_out = [Use::Exam, Use::Report].map(|part| assignment.count(part));
         limit.check(&source, held_out.iter().sum(), 0)?;
         let recipe = learned(&source, &assignment, options)?;
-        // One that is too long for the chain is refused now.
+        // A recipe that is too long for the chain is refused now.
         recipe.to_text()?;
         Ok(Self {
             source,
@@ -172,7 +173,7 @@ impl Divided {
         })
     }
 
-    /// Writes the recipe and all samples to `folder`, each file as a whole or not at all. Progress is shown unless `output` is for
+    /// Writes the recipe and all samples to `folder`, each file completely or not at all. Progress is shown unless `output` is for
     /// programs.
     pub fn write(&self, folder: &Path, output: Format) -> Result<Written> {
         let Self {
@@ -192,9 +193,9 @@ impl Divided {
             training_bytes: 0,
             twice: 0,
         };
-        // What is for exams and reports comes first, so that the same is left out of training: whoever trained on it would
-        // know it by heart, which proves nothing. At random little is left out, for equal rows are in one part; by groups
-        // or times it may be much.
+        // Rows for exams and reports come first, so that equal rows are left out of training: a contributor that trained on them
+        // would know the answers by heart, which proves nothing. When rows are divided at random, little is left out, because equal
+        // rows are in one part; by groups or times it may be a lot.
         let mut held_out = HashSet::new();
         let mut kept = Kept::default();
         for training in [false, true] {
@@ -238,12 +239,12 @@ impl Divided {
     }
 }
 
-/// Rows of the training part, and how many of them are left out because the same are for exams or reports.
+/// Rows of the training part, and how many of them are left out because equal ones are for exams or reports.
 #[derive(Default)]
 struct Kept {
     rows: u64,
     left_out: u64,
-    /// The same, of each class.
+    /// The same numbers, for each class.
     classes: BTreeMap<u8, (u64, u64)>,
 }
 
@@ -259,7 +260,7 @@ impl Kept {
         }
     }
 
-    /// Whether enough is left to train on, of every class.
+    /// Checks that enough is left to train on, for every class.
     fn check(&self, source: &Source, recipe: &Recipe) -> Result<()> {
         let file = source.first_path().display();
         let (rows, left_out) = (self.rows, self.left_out);
@@ -282,7 +283,7 @@ impl Kept {
     }
 }
 
-/// The recipe that the training part teaches. Of text that is divided in blocks, that is a part of a document.
+/// The recipe learned from the training part. For text that is divided into blocks, that is a part of a document.
 fn learned(source: &Source, assignment: &Assignment, options: &LearnOptions) -> Result<Recipe> {
     if source.kind() != Kind::Text {
         return Ok(learn(source, |row| assignment.is_training(row), options)?);
@@ -299,7 +300,7 @@ fn learned(source: &Source, assignment: &Assignment, options: &LearnOptions) -> 
     )?))
 }
 
-/// Writes a file as a whole or not at all.
+/// Writes a file completely or not at all.
 pub fn replace(path: &Path, text: &str) -> Result<()> {
     let write = || -> std::io::Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
@@ -312,7 +313,7 @@ pub fn replace(path: &Path, text: &str) -> Result<()> {
 }
 
 impl Written {
-    /// For programs.
+    /// The result, for programs.
     pub fn json(&self, folder: &Path) -> Value {
         let [training, exam, report] = self.rows;
         json!({
@@ -328,7 +329,7 @@ impl Written {
         })
     }
 
-    /// For people.
+    /// The result, for people.
     pub fn described(&self, folder: &Path) -> String {
         let [training, exam, report] = self.rows;
         let (folder, what) = (
@@ -381,7 +382,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("rows.csv");
         let mut csv = "x,y,class\n".to_owned();
-        // Every fifth row is there twice.
+        // Every fifth row occurs twice.
         for row in 0..200 {
             let row = if row % 5 == 4 { row - 1 } else { row };
             csv += &format!(
@@ -482,7 +483,7 @@ mod tests {
         let error = refused(eight.clone(), "--by-group who").unwrap();
         assert!(error.contains("rows for training are the same"), "{error}");
         assert!(!out.join(RECORDS[0].1).exists());
-        // By themselves equal rows stay together, and training has some of them.
+        // By default equal rows stay together, and training has some of them.
         assert_eq!(refused(eight, "--exam 250 --report 250"), None);
 
         // All rows of one class are the same.
@@ -503,7 +504,7 @@ mod tests {
     fn a_text_in_one_piece_is_learned_from_its_training_blocks_alone() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("book.txt");
-        // A hundred blocks, each of a letter of its own.
+        // A hundred blocks, each with a letter of its own.
         let block = |number: u8| char::from(b'!' + number % 90).to_string().repeat(50) + "\n";
         fs::write(&file, (0..100).map(block).collect::<String>()).unwrap();
         let out = folder.path().join("out");
@@ -513,7 +514,7 @@ mod tests {
             out.display()
         );
         let written = write(&line).unwrap();
-        // An eleventh of the letters is there twice, so most of what is held out is in no training block.
+        // An eleventh of the letters occur twice, so most of what is held out is in no training block.
         assert!(
             written.recipe.classes() < 85,
             "{}",

@@ -1,5 +1,4 @@
-//! What the demo prints: a line a round, the purses as the chain knows them, and the sum that
-//! has to add up.
+//! What the demo prints: a line per round, the purses as the chain knows them, and the sum that has to add up.
 
 use super::{
     account,
@@ -36,13 +35,13 @@ pub struct Report {
     output: Format,
     cast: Cast,
     exam: Exam,
-    /// On the exam: at the start, then after every round.
+    /// The marks on the exam: at the start, then after every round.
     marks: Vec<Mark>,
     /// Rounds that ended.
     rounds: usize,
-    /// What each round that merged something gained, Q16 bits summed over the samples that pay, and at which rate.
+    /// What each round that merged something gained, Q16 bits summed over the samples that pay, and the rate.
     gains: BTreeMap<RoundId, (i64, u64)>,
-    /// Rounds that settled, with a merge or with none.
+    /// Rounds that settled, with or without a merge.
     settled: u32,
     /// What each round credited.
     credits: BTreeMap<RoundId, i64>,
@@ -71,10 +70,10 @@ struct Purse {
     name: String,
     /// Rounds that credited it something, or paid it a fee.
     rounds: usize,
-    /// Q16 bits summed over the samples that pay.
+    /// Its credits, in Q16 bits summed over the samples that pay.
     credits: i64,
     proved: u64,
-    /// In planck.
+    /// What it was paid, in planck.
     paid: u128,
 }
 
@@ -145,8 +144,8 @@ impl Report {
         }
     }
 
-    /// Prints what is new about disputes: their openings, answers and verdicts. Of several about the
-    /// same table only the first is followed: the others end with it.
+    /// Prints what is new about disputes: their openings, answers and verdicts. If there are several about the same table, only the
+    /// first is followed: the others end with it.
     pub fn disputes(&mut self, open: &[DisputeView], closed: &[ClosedDispute]) -> Result<()> {
         for dispute in open {
             let (challenger, accused) = (
@@ -219,7 +218,7 @@ impl Report {
         &self.exam
     }
 
-    /// What the model was worth at the start, and after every round.
+    /// How good the model was at the start, and after every round.
     pub fn marks(&self) -> &[Mark] {
         &self.marks
     }

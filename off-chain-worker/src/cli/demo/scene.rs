@@ -44,15 +44,15 @@ pub enum Published {
 pub struct Scene {
     pub cast: Cast,
     pub graph: Graph,
-    /// Rounds that there are exams for.
+    /// Number of rounds for which there are exams.
     pub most_rounds: u32,
     /// Samples in the sealed shard of a round.
     pub shard_samples: u32,
     /// What the model is reported on: samples that never score a round.
     pub report: Exam,
-    /// What the sponsor says to `gotong task open`, besides how many rounds there are.
+    /// What the sponsor passes to `gotong task open`, besides the number of rounds.
     pub opening: Vec<String>,
-    /// What contributors say to `gotong contribute`, besides their task and their part.
+    /// What contributors pass to `gotong contribute`, besides their task and their part.
     pub training: Vec<String>,
 }
 
@@ -69,14 +69,14 @@ pub struct Cast {
     liar: bool,
 }
 
-/// Who takes part where a liar is convicted.
+/// The cast of a demo in which a liar is convicted.
 const WITH_LIAR: Cast = Cast {
     honest: 4,
     noise: true,
     attesters: 3,
     liar: true,
 };
-/// Who takes part where every evaluation takes long.
+/// The cast of a demo in which every evaluation takes long.
 const HONEST: Cast = Cast {
     honest: 3,
     noise: false,
@@ -95,7 +95,7 @@ impl Published {
         let report = self.data().load(data, Use::Report, &graph)?;
         let report = match self {
             Self::Mlp => report,
-            // A fifth of it, to save time.
+            // A fifth of the report, to save time.
             Self::Lm => report.part(0, 5),
         };
         std::fs::create_dir_all(folder)?;
@@ -148,14 +148,14 @@ impl Published {
     fn shard_samples(self) -> u32 {
         match self {
             Self::Mlp => 800,
-            // The least that there may be: they have 8,192 characters. In `gotong lab` a small model learns as much with as many
-            // characters in its exams as with twice as many, and every delta is merged. Everybody scores a round: with 128
-            // samples that took a contributor a sixth of its processor time.
+            // The smallest number allowed: these samples have 8,192 characters. In `gotong lab` a small model learns as much with
+            // this many characters in its exams as with twice as many, and every delta is merged. Everybody scores a round: with
+            // 128 samples, that took a contributor a sixth of its processor time.
             Self::Lm => 64,
         }
     }
 
-    /// What the sponsor asks for when it opens the task, beside its model, its exam and its rounds.
+    /// What the sponsor asks for when it opens the task, besides its model, its exam and its rounds.
     fn terms(self) -> &'static str {
         match self {
             Self::Mlp => {
@@ -163,7 +163,7 @@ impl Published {
                  --reveal-blocks=20 --attest-blocks=20 --challenge-blocks=5 --seats=4 --quorum=3 \
                  --weight-cap=1000"
             }
-            // A loss is of 128 characters: a hundredth of the price.
+            // A loss covers 128 characters: a hundredth of the price.
             Self::Lm => {
                 "--price=0.0001 --cap=50 --budget=1000 --fee-permille=100 --commit-blocks=600 \
                  --reveal-blocks=60 --attest-blocks=240 --challenge-blocks=5 --seats=2 --quorum=2 \
@@ -182,7 +182,7 @@ impl Published {
 }
 
 impl Scene {
-    /// The demo of a task that `gotong task new` makes of somebody's own file, in `folder`.
+    /// The demo of a task that `gotong task new` makes from the user's own file, in `folder`.
     pub fn own(
         file: PathBuf,
         reading: ReadingArgs,
@@ -251,24 +251,24 @@ impl Cast {
     }
 
     /// What attesters run. Nobody but these contributors submits deltas, so attesters need no memory for more: a machine on which
-    /// the demo trains may have too little for a round that is full. They do not measure how fast they are, because all others of
-    /// the cast use the same processor, and windows end once all have acted.
+    /// the demo trains may have too little for a full round. They do not measure how fast they are, because everybody else in the
+    /// cast uses the same processor, and windows end once everybody has acted.
     pub fn attest(self, task: TaskId) -> String {
         let contributors = self.contributors().count();
         format!("attest --task={task} --speed=1 --most-deltas={contributors}")
     }
 
-    /// Everybody but the node.
+    /// Everybody except the node.
     pub fn everybody(self) -> impl Iterator<Item = String> {
         self.paid().chain([SPONSOR.to_owned()])
     }
 
-    /// Everybody who may be paid: contributors first.
+    /// Everybody that may be paid: contributors first.
     fn paid(self) -> impl Iterator<Item = String> {
         self.contributors().chain(self.attesters())
     }
 
-    /// The accounts of everybody who may be paid.
+    /// The accounts of everybody that may be paid.
     pub fn accounts(self) -> Result<Vec<(String, Account)>> {
         self.paid()
             .map(|name| Ok((name.clone(), account(&name)?)))
@@ -341,7 +341,7 @@ mod tests {
             let mut terms = views::task().terms;
             terms.delta_bytes = DeltaTerms::default().delta_bytes(&graph);
             let memory = RoundMemory::of_at_most(&terms, &graph, deltas).unwrap();
-            // What an evaluation takes besides depends on the machine.
+            // What an evaluation takes in addition depends on the machine.
             assert!(memory.deltas < 20 << 20, "{published:?}: {memory:?}");
             let command = published.cast().attest(TaskId(3));
             let expected = format!("attest --task=3 --speed=1 --most-deltas={deltas}");

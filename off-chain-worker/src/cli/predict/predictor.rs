@@ -1,4 +1,4 @@
-//! What a model says of the rows of a source, in batches.
+//! What a model says about the rows of a source, in batches.
 
 use super::sheet::Sheet;
 use anyhow::{Context, Result};
@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 use serde_json::{json, Value};
 use std::{io::Write, path::Path};
 
-/// Bytes of a batch, about: of its records and its logits.
+/// Approximate size of a batch in bytes, counting its records and its logits.
 const BATCH_BYTES: usize = 1 << 23;
 
 /// A model, and what it is asked about.
@@ -19,13 +19,13 @@ pub struct Predictor<'a> {
     pub graph: &'a Graph,
     /// Master weights, in the machine's order.
     pub weights: &'a [i16],
-    /// What makes samples of rows; it fits the graph.
+    /// The recipe that makes samples from rows; it fits the graph.
     pub recipe: &'a Recipe,
     /// The rows.
     pub source: &'a Source,
-    /// How to continue each document; none if not at all.
+    /// How to continue each document; none to leave documents as they are.
     pub continuation: Option<Continuation>,
-    /// What shows how many rows were read.
+    /// The bar that shows how many rows were read.
     pub bar: ProgressBar,
 }
 
@@ -33,25 +33,25 @@ pub struct Predictor<'a> {
 pub struct Continuation {
     /// Tokens to add.
     pub length: usize,
-    /// What chooses them, for each document from its beginning.
+    /// The sampler that chooses them, started anew for each document.
     pub sampler: Sampler,
 }
 
-/// What was predicted, all in all.
+/// A summary of everything that was predicted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Summary {
-    /// Of rows that have a class.
+    /// For rows that have a class.
     Classes {
         /// Rows.
         rows: u64,
         /// Rows with a label that is one of the classes.
         labelled: u64,
-        /// Those of them that were named rightly.
+        /// The rows of these that were classified correctly.
         right: u64,
         /// Their exact losses, in Q16 bits.
         loss: u64,
     },
-    /// Of text.
+    /// For text.
     Text {
         /// Tokens that were predicted.
         tokens: u64,
@@ -64,11 +64,11 @@ pub enum Summary {
 
 /// Samples that are evaluated together.
 struct Batch<T> {
-    /// Most of them.
+    /// The maximum number of samples.
     size: usize,
-    /// A sample and a label each, as the machine takes them.
+    /// A sample and a label for each, as the machine takes them.
     records: Vec<u8>,
-    /// What is to be known of each.
+    /// What has to be remembered about each.
     of: Vec<T>,
 }
 
@@ -119,7 +119,7 @@ impl Predictor<'_> {
     /// Writes what the model says of all rows, in order, while it reads them.
     ///
     /// # Errors
-    /// A row that cannot be read, or that the recipe does not fit; a sheet that cannot be written.
+    /// A row that cannot be read, or that does not fit the recipe; a sheet that cannot be written.
     pub fn write<W: Write>(&self, mut sheet: Sheet<W>) -> Result<Summary> {
         let summary = match self.graph.vocab() {
             None => self.classes(&mut sheet)?,
@@ -141,7 +141,7 @@ impl Predictor<'_> {
         while rows.read(&mut row)? {
             self.bar.inc(1);
             encoder.inputs_into(&row, &mut batch.records)?;
-            // The machine takes a label, which logits do not depend on.
+            // The machine takes a label, but logits do not depend on it.
             batch.records.push(0);
             let label = known(encoder.label_of(&row))?;
             batch.of.push((row.at.clone(), label));
@@ -200,7 +200,7 @@ impl Predictor<'_> {
         let mut batch = Batch::new(self.graph);
         let mut rows = self.source.rows()?;
         let mut row = Row::new(self.source.first_path().into());
-        // The end of a document that is being read, whose first token is predicted already.
+        // The end of a document that is being read; its first token is already predicted.
         let mut open = Window {
             document: row.at.clone(),
             from: 0,
@@ -265,7 +265,7 @@ impl Predictor<'_> {
         if window.tokens.len() < 2 {
             return Ok(());
         }
-        // What fills a record up comes later than all that is predicted, and is not seen.
+        // Tokens that fill up a record come after everything that is predicted, and are not seen.
         let filling = self.graph.inputs as usize + 1 - window.tokens.len();
         batch.records.extend_from_slice(&window.tokens);
         batch.records.extend(std::iter::repeat_n(0, filling));
@@ -276,7 +276,7 @@ impl Predictor<'_> {
         Ok(())
     }
 
-    /// Writes what comes after a document, in a row of its own.
+    /// Writes the continuation of a document, in a row of its own.
     fn go_on<W: Write>(
         &self,
         document: &Place,
@@ -352,7 +352,7 @@ impl Predictor<'_> {
     }
 }
 
-/// What was told so far.
+/// What has been written so far.
 #[derive(Default)]
 struct Told {
     /// Rows of the sheet.
@@ -360,11 +360,11 @@ struct Told {
     labelled: u64,
     right: u64,
     characters: u64,
-    /// In Q16 bits.
+    /// The loss in Q16 bits.
     loss: u64,
 }
 
-/// The class of a row; none if it has no label, or one that is no class.
+/// The class of a row; none if it has no label, or a label that is not a class.
 fn known(label: Result<Option<u8>, DataError>) -> Result<Option<u8>, DataError> {
     match label {
         Err(DataError::NoLabel { .. } | DataError::UnlistedLabel { .. }) => Ok(None),
@@ -372,23 +372,23 @@ fn known(label: Result<Option<u8>, DataError>) -> Result<Option<u8>, DataError> 
     }
 }
 
-/// To six decimals.
+/// A number rounded to six decimals.
 fn rounded(number: f64) -> f64 {
     (number * 1e6).round() / 1e6
 }
 
-/// Of Q16 bits.
+/// Q16 bits in bits.
 fn in_bits(loss: u64) -> f64 {
     loss as f64 / 65_536.0
 }
 
-/// The mean over so many; none over nothing.
+/// The mean over `count` items; none if there are none.
 fn mean(sum: f64, count: u64) -> Option<f64> {
     (count > 0).then(|| sum / count as f64)
 }
 
 impl Summary {
-    /// For programs; the rows are in this file.
+    /// The summary, for programs; the rows are in this file.
     pub fn json(&self, file: &Path) -> Value {
         match *self {
             Self::Classes {
@@ -417,7 +417,7 @@ impl Summary {
         }
     }
 
-    /// In words.
+    /// The summary in words.
     pub fn text(&self) -> String {
         match *self {
             Self::Classes {

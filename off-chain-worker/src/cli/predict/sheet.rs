@@ -11,14 +11,14 @@ use std::{
 /// How a sheet is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SheetFormat {
-    /// A line of names, then a line a row.
+    /// A line of names, then one line per row.
     Csv,
-    /// A JSON object a row.
+    /// One JSON object per row.
     JsonLines,
 }
 
 impl SheetFormat {
-    /// What the name of a file says.
+    /// The format that the name of a file implies.
     pub fn of(path: &Path) -> Result<Self> {
         let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
         match extension.to_str() {
@@ -33,7 +33,7 @@ impl SheetFormat {
 pub struct Sheet<W: Write> {
     head: Vec<String>,
     lines: Lines<W>,
-    /// Whether a terminal shows it, which some characters in strangers' names would command.
+    /// Whether a terminal shows it; some characters in strangers' names would control the terminal.
     is_shown: bool,
 }
 
@@ -56,12 +56,12 @@ impl<W: Write> Sheet<W> {
         }
     }
 
-    /// The same for a terminal, if it goes to one: there cells of CSV are escaped. In a file they are exact.
+    /// The same sheet; if `is_shown`, it goes to a terminal, and cells of CSV are escaped. In a file they are exact.
     pub fn shown(self, is_shown: bool) -> Self {
         Self { is_shown, ..self }
     }
 
-    /// The names of the cells, before the first row.
+    /// Writes the names of the cells, before the first row.
     pub fn head(&mut self, names: impl IntoIterator<Item = String>) -> Result<()> {
         self.head.extend(names);
         let is_shown = self.is_shown;
@@ -72,7 +72,7 @@ impl<W: Write> Sheet<W> {
         Ok(())
     }
 
-    /// A row, with a cell for every name; null is an empty one.
+    /// Writes a row, with a cell for every name; null is an empty one.
     pub fn row(&mut self, cells: Vec<Value>) -> Result<()> {
         let is_shown = self.is_shown;
         match &mut self.lines {
@@ -106,7 +106,7 @@ fn cell(text: String, is_shown: bool) -> String {
     }
 }
 
-/// What a cell of CSV says.
+/// The text of a cell of CSV.
 fn text(cell: &Value) -> String {
     match cell {
         Value::Null => String::new(),
@@ -115,7 +115,7 @@ fn text(cell: &Value) -> String {
     }
 }
 
-/// A writer that nobody may read any more, as in `gotong predict ... | head -1`: then it takes everything.
+/// A writer whose reader may be gone, as in `gotong predict ... | head -1`: then it accepts everything.
 pub struct Unread<W>(pub W);
 
 impl<W: Write> Write for Unread<W> {

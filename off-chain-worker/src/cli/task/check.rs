@@ -40,10 +40,10 @@ pub struct Check {
     data: Data,
 }
 
-/// What a chain says that tasks depend on.
+/// Facts about a chain that tasks depend on.
 struct Chain {
     limits: ChainLimits,
-    /// What goes on hold for a task at least, in planck.
+    /// The least amount that goes on hold for a task, in planck.
     task_bond: u128,
     /// What was found.
     finding: Finding,
@@ -59,7 +59,7 @@ pub async fn run(args: Check, globals: &Globals) -> Result<()> {
     print(&findings.await?, output)
 }
 
-/// What the chain says; what is usual if no node answers.
+/// What the chain says; the usual values if no node answers.
 async fn chain(globals: &Globals) -> Chain {
     let ask = async {
         let now = globals.client().await?.best().await?;
@@ -105,7 +105,7 @@ fn check(
     let shown = progress::spinner(output, "checking the data");
     let graph = task.graph();
     let mut findings = vec![chain.finding, model(graph)];
-    // All else is about the data.
+    // All other checks are about the data.
     let data = match TaskData::read(task, options, folder) {
         Ok(data) => data,
         Err(error) => {
@@ -143,7 +143,7 @@ fn check(
     if let ExamData::Records(exam) = &data.exam {
         findings.push(classes(exam, &hold_out, &data.made_by));
         let training = data.training(task, options);
-        // The measurement shows its own.
+        // The measurement shows its own progress.
         drop(shown);
         let measured = training
             .and_then(|training| Measured::of(task, exam, training.as_ref(), &hold_out, output));
@@ -214,7 +214,7 @@ fn classes(exam: &Labelled, hold_out: &HoldOutTerms, recipe: &Recipe) -> Finding
     Finding::new("exam", Ok(found)).with("classes", by_name)
 }
 
-/// Samples that are in the exam and in the training part, too.
+/// Samples that are both in the exam and in the training part.
 fn duplicates(task: &TaskFile, recipe: &Recipe) -> Finding {
     let (Some(train), Some(exam)) = (&task.train, &task.exam.records) else {
         let found =
@@ -247,7 +247,7 @@ fn duplicates(task: &TaskFile, recipe: &Recipe) -> Finding {
     Finding::new("duplicates", found).with("duplicates", details)
 }
 
-/// Samples of text have `tokens` tokens.
+/// Compares samples; those of text have `tokens` tokens.
 fn compared(
     train: &Path,
     exam: &Path,
@@ -261,10 +261,10 @@ fn compared(
             false => duplicates.add_training(sample),
         };
         let source = Source::open(&[path.to_owned()], SourceOptions::default())?;
-        // An error if another recipe made them, or none.
+        // An error if another recipe, or none, made them.
         let encoder = recipe.encoder(&source)?;
         let mut bytes = Vec::new();
-        // A long document comes in pieces, which have one place.
+        // A long document comes in pieces, which have the same place.
         let mut document: Option<Place> = None;
         for row in source.rows()? {
             let row = row?;
@@ -283,11 +283,11 @@ fn compared(
     Ok(duplicates)
 }
 
-/// What goes on hold, and what rounds can cost if one takes this much at most.
+/// What goes on hold, and what rounds can cost if each takes at most `round`.
 fn cost(task: &TaskFile, round: u128, rounds: u32, task_bond: u128) -> Finding {
     let (bond, budget) = (task.bond(round, task_bond), task.budget.0);
     let most = round.saturating_mul(rounds.into()).min(budget);
-    // Even if each of them takes the most.
+    // Even if each of them takes the maximum.
     let surely = budget.checked_div(round).unwrap_or_default();
     let surely = u32::try_from(surely).unwrap_or(rounds).min(rounds);
     let found = || -> Result<String> {
@@ -359,7 +359,7 @@ mod tests {
     use clap::Parser;
     use std::fs;
 
-    /// A task of a small table in a folder of its own, and the findings about it once `change` has been at its files.
+    /// A task of a small table in a folder of its own, and the findings about it after `change` has changed its files.
     fn findings(change: impl FnOnce(&Path)) -> Vec<Finding> {
         #[derive(clap::Parser)]
         struct Options {

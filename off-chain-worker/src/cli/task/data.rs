@@ -13,18 +13,18 @@ use gotong_scoring::Graph;
 use gotong_training::data::{DataSet, Labelled, Use};
 use std::path::Path;
 
-/// Bytes of memory for what is computed of each sample of an exam: hashes that find it again, and its place.
+/// Bytes of memory for what is computed from each sample of an exam: hashes that find it again, and its place.
 const OF_A_SAMPLE: u64 = 160;
 
 /// The data of a task that is not open yet.
 pub struct TaskData {
     /// The canonical text of its recipe.
     pub recipe: String,
-    /// What its samples are made by.
+    /// The recipe that makes its samples.
     pub made_by: Recipe,
     /// What its exam is made of.
     pub exam: ExamData,
-    /// Whether they are the sponsor's own, and not a published data set, which everybody knows anyway.
+    /// Whether the data is the sponsor's own, and not a published data set, which everybody knows anyway.
     pub is_own: bool,
 }
 
@@ -32,15 +32,15 @@ pub struct TaskData {
 pub enum ExamData {
     /// Records that are still to be sealed, or to be written as a pool.
     Records(Labelled),
-    /// Shards that were sealed before.
+    /// Shards that are already sealed.
     Sealed(HoldOutTerms),
 }
 
 impl TaskData {
-    /// Reads what the task names; a published data set, the one that `data` chooses, if it names no recipe and no records.
+    /// Reads what the task names; if it names no recipe and no records, the published data set that `data` chooses.
     ///
     /// # Errors
-    /// Files that cannot be read, or do not fit each other or the model; shards that are not in `folder`.
+    /// Files that cannot be read, or that do not fit each other or the model; shards that are not in `folder`.
     pub fn read(task: &TaskFile, data: &Data, folder: &Folder) -> Result<Self> {
         let graph = task.graph();
         let own = task.recipe.as_ref().filter(|_| data.data.is_none());
@@ -81,8 +81,8 @@ impl TaskData {
         })
     }
 
-    /// Samples that contributors may train on: of the file that the task names, as many as there is memory for, or that part
-    /// of the published data set. None if it names no file.
+    /// Samples that contributors may train on: as many from the file that the task names as there is memory for, or that part of
+    /// the published data set. None if it names no file.
     ///
     /// # Errors
     /// Files that cannot be read, or do not fit the model.
@@ -108,10 +108,10 @@ impl TaskData {
 
     /// Makes sure that no sample of a sealed exam was in an exam that a task of this sponsor was opened with.
     ///
-    /// A pool is public, so that it may be opened as often as anybody likes; so are the samples of a published data set.
+    /// A pool is public, so it may be used as often as anybody likes; so are the samples of a published data set.
     ///
     /// # Errors
-    /// Such samples; files that cannot be read.
+    /// Samples of such an exam; files that cannot be read.
     pub fn ensure_new(&self, task: &TaskFile, folder: &Folder) -> Result<()> {
         if !self.is_secret(task) {
             return Ok(());
@@ -137,7 +137,7 @@ impl TaskData {
         Ok(())
     }
 
-    /// Keeps in mind that a task was opened with this exam, for [`Self::ensure_new`].
+    /// Remembers that a task was opened with this exam, for [`Self::ensure_new`].
     ///
     /// # Errors
     /// Files that cannot be read or written.
@@ -162,7 +162,7 @@ impl TaskData {
     /// The terms of the exam before anything is sealed or written.
     ///
     /// # Errors
-    /// An exam that cannot be made of these records.
+    /// Records from which no exam can be made.
     pub fn outline(&self, task: &TaskFile) -> Result<HoldOutTerms> {
         match &self.exam {
             ExamData::Sealed(terms) => Ok(*terms),
@@ -177,7 +177,7 @@ impl TaskData {
     /// Makes the exam: seals shards in `folder`, or writes the pool.
     ///
     /// # Errors
-    /// An exam that cannot be made of these records; files that cannot be written.
+    /// Records from which no exam can be made; files that cannot be written.
     pub fn hold_out(&self, task: &TaskFile, folder: &Folder) -> Result<HoldOutTerms> {
         match &self.exam {
             ExamData::Sealed(terms) => Ok(*terms),
@@ -190,7 +190,7 @@ impl TaskData {
 }
 
 impl TaskFile {
-    /// What goes on hold besides the budget, in planck: not to publish a shard must not be cheaper than to pay for a round.
+    /// What goes on hold besides the budget, in planck: not publishing a shard must not be cheaper than paying for a round.
     pub fn bond(&self, most_per_round: u128, task_bond: u128) -> u128 {
         match self.exam.hold_out {
             HoldOut::Sealed => task_bond.max(most_per_round),
@@ -199,7 +199,7 @@ impl TaskFile {
     }
 }
 
-/// The exam of shards that were sealed before of samples that `recipe` made.
+/// The exam from shards that were sealed before, with samples that `recipe` made.
 fn sealed_before(
     task: &TaskFile,
     recipe: &Recipe,
@@ -245,7 +245,7 @@ pub fn read_recipe(path: &Path) -> Result<Recipe> {
     Recipe::parse(&text).with_context(|| path.display().to_string())
 }
 
-/// The samples in a file of records that the recipe made, as the model takes them. Only those of text need one.
+/// The samples in a file of records that the recipe made, as the model takes them. Only samples of text need a model.
 ///
 /// # Errors
 /// A file that cannot be read, or that another recipe made; more samples than there is memory for.
@@ -265,7 +265,7 @@ fn records(path: &Path) -> Result<Source, DataError> {
     Source::open(&[path.to_owned()], SourceOptions::default())
 }
 
-/// Whether what finds the samples of these sealed shards again fits into this many bytes of memory.
+/// Checks that what finds the samples of these sealed shards again fits into this many bytes of memory.
 fn check_memory(exam: &HoldOutTerms, folder: &Folder, most: u64) -> Result<(), DataError> {
     let samples = u64::from(exam.rounds()).saturating_mul(exam.samples().into());
     let needs = samples.saturating_mul(OF_A_SAMPLE);
@@ -280,7 +280,7 @@ fn check_memory(exam: &HoldOutTerms, folder: &Folder, most: u64) -> Result<(), D
     })
 }
 
-/// Tokens of a sample, of a language model.
+/// Number of tokens in a sample, for a language model.
 fn tokens(graph: &Graph) -> Option<usize> {
     graph.vocab().map(|_| graph.inputs as usize)
 }
@@ -337,7 +337,7 @@ mod tests {
         let read = |task: &TaskFile| TaskData::read(task, &data(), &folder).unwrap();
         let first = read(&task);
         let terms = first.hold_out(&task, &folder).unwrap();
-        // That opening failed: nothing is published, and the exam can be used.
+        // That opening failed: nothing was published, so the exam can still be used.
         read(&task).ensure_new(&task, &folder).unwrap();
         first.remember(&terms, &folder).unwrap();
         let refused = read(&task).ensure_new(&task, &folder).unwrap_err();
@@ -380,7 +380,7 @@ mod tests {
         task.exam.sealed = Some(Root(*terms.root()));
         let sealed = data(&task).unwrap();
         assert!(matches!(sealed.exam, ExamData::Sealed(found) if found == terms));
-        // The same but for a name.
+        // The same except for a name.
         let text = recipe.to_text().unwrap();
         let text = text.replace("\"class\"", "\"sort\"");
         std::fs::write(temporary.path().join("recipe.toml"), text).unwrap();

@@ -16,14 +16,14 @@ use std::fmt;
 
 /// Rounds of a new task, if there are enough samples.
 const ROUNDS: usize = 10;
-/// Samples of a round, if the exam has them: with fewer, half of them hardly prove what a first round gains.
+/// Samples of a round, if the exam has them: with fewer, half of them can hardly prove what a first round gains.
 const ENOUGH_SAMPLES: usize = 160;
 /// Most samples of a round: more make scoring slow.
 const MOST_SAMPLES: usize = 800;
 /// Products that one slow core trains with in a second.
 const TRAINED_PER_SECOND: f64 = 2_147_483_648.0;
 
-/// A model in words that a file understands.
+/// A model in the words of a model file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelDraft {
     /// Linear layers of these widths.
@@ -49,8 +49,8 @@ pub enum ModelDraft {
 }
 
 impl ModelDraft {
-    /// A model for samples that `recipe` makes; `training` tells how many bytes there are to train on, and `tokens` how long
-    /// a sample of text is.
+    /// A model for samples that `recipe` makes; `training` is the number of bytes to train on, and `tokens` the length of a sample
+    /// of text.
     pub fn suiting(recipe: &Recipe, training: u64, tokens: u32) -> Result<Self, ModelError> {
         let classes = recipe.classes() as u32;
         let Some(inputs) = recipe.inputs() else {
@@ -81,7 +81,7 @@ impl ModelDraft {
     /// The model.
     ///
     /// # Errors
-    /// What cannot be one, such as a sample that is too large.
+    /// A model that is not possible, such as one with too large a sample.
     pub fn graph(&self) -> Result<Graph, ModelError> {
         crate::model::parse(&self.to_string())
     }
@@ -99,13 +99,15 @@ fn image_shape(image: &gotong_data::ImageRecipe) -> [u32; 3] {
     [image.height, image.width, image.channels.into()]
 }
 
-/// Units of an MLP's hidden layer. Fewer do not pay, however small the model: a weight is at most 0.5, and a delta has two
-/// magnitudes for all of a small model's weights, so what each unit gets wrong has to average out. On a table of four columns and
-/// three classes that are easy to tell apart, a first round of one hand came from 1.58 bits to 1.0 to 2.1 with 16 units, to 0.4 to 1.4
-/// with 64 and to 0.3 to 0.9 with 128; a third came to 0.7 to 2.2, 0.2 to 0.4 and 0.1 to 0.2.
+/// Units of an MLP's hidden layer. Fewer are not worth it, however small the model: a weight is at most 0.5, and a delta has two
+/// magnitudes for all of a small model's weights, so the errors of the units have to average out. On a table of four columns and
+/// three classes that are easy to tell apart, a first round with one contributor went from 1.58 bits to between 1.0 and 2.1 with 16
+/// units, between 0.4 and 1.4 with 64, and between 0.3 and 0.9 with 128; a third round reached 0.7 to 2.2, 0.2 to 0.4, and 0.1 to
+/// 0.2.
 const HIDDEN: u32 = 128;
 
-/// Inputs, a hidden layer and classes. The hidden layer has [`HIDDEN`] units, as far as the chain takes so many parameters.
+/// Inputs, a hidden layer and classes. The hidden layer has [`HIDDEN`] units, or fewer if the chain would not accept that many
+/// parameters.
 fn layers(inputs: u32, classes: u32) -> Vec<u32> {
     let most = (MAX_WEIGHT_BYTES / 2).saturating_sub(classes) / (inputs + classes + 1);
     match HIDDEN.min(most) {
@@ -142,8 +144,8 @@ impl fmt::Display for ModelDraft {
     }
 }
 
-/// Rounds, and samples of each, of an exam with so many samples of so many bytes: as many as ten rounds, each with 160 samples
-/// or more, or else one with all there are. None if they are fewer than 64.
+/// The number of rounds, and of samples in each, for an exam of `exam` samples with `record_bytes` bytes each: up to ten rounds,
+/// each with 160 samples or more, or else one round with all samples. None if there are fewer than 64.
 pub fn rounds_and_samples(exam: usize, record_bytes: usize) -> Option<(u32, u32)> {
     let least = MIN_SAMPLES as usize;
     let rounds = (exam / ENOUGH_SAMPLES).clamp(1, ROUNDS);
@@ -155,7 +157,7 @@ pub fn rounds_and_samples(exam: usize, record_bytes: usize) -> Option<(u32, u32)
 /// Fills in a task's windows and pay to suit its model, its budget and its exam, which has this many records.
 ///
 /// # Errors
-/// A task that cannot be said in terms.
+/// A task that cannot be expressed in terms.
 pub fn fill(task: &mut TaskFile, records: usize) -> Result<(), TaskFileError> {
     let terms = task.terms(task.exam_plan()?.outline(records), b"")?;
     let window = |blocks: u64, usual: u32| {
@@ -177,18 +179,18 @@ fn training_seconds(graph: &Graph) -> u64 {
     (products / TRAINED_PER_SECOND).ceil() as u64
 }
 
-/// Millibits a sample by which all rounds together may lower the loss of first weights that are random: they know nothing, so
-/// that their loss is that of guessing, of which hardly more than this can go.
+/// Millibits per sample by which all rounds together may lower the loss of random first weights: these know nothing, so their loss
+/// is that of guessing, and hardly more than this can be removed.
 pub fn most_gain(graph: &Graph) -> f64 {
     let guessing = f64::from(graph.classes().max(2)).log2() * 1000.0;
     let labels = graph.vocab().map_or(1, |_| graph.inputs);
     0.95 * guessing * f64::from(labels)
 }
 
-/// A price at which the most that can be gained, in millibits, costs 65 % of the budget, and a cap of 30 % of it.
+/// A price at which the largest possible gain, in millibits, costs 65 % of the budget, and a cap of 30 % of it.
 ///
-/// A round starts only if what is left of the budget covers the cap and the work. So a task goes on until all of the gain is
-/// paid: what is left then still covers them.
+/// A round starts only if the rest of the budget covers the cap and the work. So a task continues until the whole gain is paid:
+/// what is left until then always covers them.
 fn price_and_cap(budget: Amount, gain: f64) -> (Amount, Amount) {
     let price = 0.65 * budget.0 as f64 / gain.max(1.0);
     let price = two_digits(price as u128).max(1);

@@ -1,4 +1,4 @@
-//! `task.toml`: a task as one file. What a file leaves out has the value that the flag of `gotong task open` has.
+//! `task.toml`: a task as one file. Values that a file leaves out are those that the flags of `gotong task open` have by default.
 
 use crate::{
     cli::{
@@ -25,11 +25,11 @@ use std::{
 pub struct TaskFile {
     /// What users see, up to 32 bytes.
     pub name: String,
-    /// GTG put on hold to pay rounds.
+    /// GTG that go on hold to pay rounds.
     pub budget: Amount,
     /// How data becomes the bytes of a sample: a file that contributors get from the task.
     pub recipe: Option<PathBuf>,
-    /// Records that contributors can have; `check` compares the exam with them.
+    /// Records that are available to contributors; `check` compares the exam with them.
     pub train: Option<PathBuf>,
     /// First weights [default: random].
     pub weights: Option<PathBuf>,
@@ -75,7 +75,7 @@ pub struct ExamSection {
     pub samples: u32,
     /// Where the pool is written, if samples are drawn.
     pub pool: Option<PathBuf>,
-    /// The root of shards that `gotong data seal` made, in place of records.
+    /// The root of shards that `gotong data seal` made, instead of records.
     pub sealed: Option<Root>,
 }
 
@@ -98,13 +98,13 @@ pub struct Root(pub gotong_protocol::Hash);
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PaySection {
-    /// GTG for each millibit a sample by which a round lowers the loss.
+    /// GTG for each millibit per sample by which a round lowers the loss.
     pub price: Amount,
     /// Most GTG that one round pays.
     pub cap: Amount,
-    /// The attesters' part of what it pays for its gain, in thousandths.
+    /// The attesters' share of what it pays for its gain, in thousandths.
     pub fee_permille: u16,
-    /// GTG that attesters share for each 2^30 products of evaluating a round.
+    /// GTG that attesters share for each 2^30 products that evaluating a round takes.
     pub work_fee: Amount,
 }
 
@@ -112,13 +112,13 @@ pub struct PaySection {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct WindowsSection {
-    /// Deltas are committed.
+    /// In which deltas are committed.
     pub commit: u32,
-    /// Deltas are revealed, and the shard is published.
+    /// In which deltas are revealed, and the shard is published.
     pub reveal: u32,
     /// Each of the two attestation phases.
     pub attest: u32,
-    /// Audits are answered, and disputes opened.
+    /// In which audits are answered, and disputes opened.
     pub challenge: u32,
 }
 
@@ -136,11 +136,11 @@ pub struct AttestersSection {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct StakesSection {
-    /// Least GTG of a contributor's stake.
+    /// Minimum stake of a contributor, in GTG.
     pub contributor: Amount,
-    /// Least GTG of an attester's stake.
+    /// Minimum stake of an attester, in GTG.
     pub attester: Amount,
-    /// GTG of stake above which a delta gains no weight.
+    /// Stake in GTG above which a delta gains no weight.
     pub weight_cap: Amount,
 }
 
@@ -148,11 +148,11 @@ pub struct StakesSection {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ShareSection {
-    /// What a newcomer's delta has to be worth.
+    /// How much a newcomer's delta has to be worth.
     pub newcomer_floor: Q8,
-    /// What that of an account has to be worth that has proved something.
+    /// How much the delta of an account that has proved something has to be worth.
     pub proven_floor: Q8,
-    /// What a merge has to gain.
+    /// How much a merge has to gain.
     pub gain_floor: Q8,
     /// Credits above this are paid.
     pub doubt: Q8,
@@ -247,7 +247,7 @@ impl<'de> Deserialize<'de> for Root {
     }
 }
 
-/// Why a file is no task.
+/// Why a file is not a valid task.
 #[derive(Debug, thiserror::Error)]
 pub enum TaskFileError {
     /// It cannot be read.
@@ -275,10 +275,10 @@ pub enum TaskFileError {
          --gain-floor from 0 to 2, --doubt from 1 to 4, and --outer-rate from 0.5 to 2"
     )]
     Share,
-    /// Samples are drawn, and nothing says where their pool goes.
+    /// Samples are drawn, but nothing says where their pool goes.
     #[error("drawn samples need a pool file: give --pool-out, or `pool` in the section `exam`")]
     NoPool,
-    /// A pool is named, and samples are not drawn.
+    /// A pool is named, but samples are not drawn.
     #[error("a pool is for drawn samples: add --hold-out drawn, or `hold-out = \"drawn\"` in the section `exam`")]
     NotDrawn,
 }
@@ -304,7 +304,7 @@ impl TaskFile {
         }
     }
 
-    /// Reads a file. The files that it names are looked for beside it.
+    /// Reads a file. The files that it names are looked for next to it.
     ///
     /// # Errors
     /// A file that cannot be read, or a key that is missing, unknown or wrong.
@@ -320,7 +320,7 @@ impl TaskFile {
         Ok(task.beside(path.parent().unwrap_or(Path::new(""))))
     }
 
-    /// The same with the files that it names in `folder`, if they are not written from the root on.
+    /// The same task, with the files that it names in `folder`, unless their paths are absolute.
     fn beside(mut self, folder: &Path) -> Self {
         let files = [
             &mut self.recipe,
@@ -366,10 +366,10 @@ impl TaskFile {
         }
     }
 
-    /// What is asked for, with the exam of these terms and with this recipe; without one if it has no bytes.
+    /// The terms of the task, with the exam of these terms and this recipe; without a recipe if it has no bytes.
     ///
     /// # Errors
-    /// What cannot be said in terms. [`TaskTerms::validate`] checks the rest.
+    /// Values that cannot be expressed in terms. [`TaskTerms::validate`] checks the rest.
     pub fn terms(&self, hold_out: HoldOutTerms, recipe: &[u8]) -> Result<TaskTerms, TaskFileError> {
         let graph = self.graph();
         let share = ShareTerms {
@@ -413,16 +413,16 @@ impl TaskFile {
     /// The first weights, in the order of the parameters.
     ///
     /// # Errors
-    /// A file that cannot be read, or is of another model.
+    /// A file that cannot be read, or that is for another model.
     pub fn first_weights(&self) -> anyhow::Result<MasterWeights> {
-        // Whoever knew them before the task is open could train for its first round already.
+        // If they were known before the task is open, somebody could already train for its first round.
         self.first_weights_or(|| StdRng::from_os_rng().random())
     }
 
-    /// The same; random ones follow `seed` if the file has none.
+    /// The same; if the file has no seed, random weights follow `seed`.
     ///
     /// # Errors
-    /// As [`Self::first_weights`].
+    /// See [`Self::first_weights`].
     pub fn first_weights_or(&self, seed: impl FnOnce() -> u64) -> anyhow::Result<MasterWeights> {
         let graph = self.graph();
         let weights = match &self.weights {

@@ -1,4 +1,4 @@
-//! What the chain refuses of a task, told before anything is sent.
+//! What the chain would refuse in a task, reported before anything is sent.
 
 use crate::chain::{ChainError, Moment};
 use codec::Encode;
@@ -8,7 +8,7 @@ use gotong_protocol::{
 };
 use gotong_scoring::Graph;
 
-/// What a chain allows, as far as it is the chain's own.
+/// The limits that a chain itself sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChainLimits {
     /// Shortest window of a phase, in blocks.
@@ -32,15 +32,15 @@ pub enum Refusal {
         /// [`ChainLimits::longest_window`].
         longest: u32,
     },
-    /// Another term.
+    /// Another term is not valid.
     #[error("the chain would refuse these terms: {0}")]
     Terms(#[from] TermsError),
     /// The model has too many ops.
     #[error("the model has {ops} ops in {bytes} bytes, but the chain accepts at most {MAX_GRAPH_BYTES} bytes: choose fewer layers")]
     Graph {
-        /// Ops.
+        /// Number of ops.
         ops: usize,
-        /// Bytes of them.
+        /// Their encoded length, in bytes.
         bytes: usize,
     },
     /// The model has too many parameters.
@@ -66,14 +66,14 @@ pub enum Refusal {
 }
 
 impl ChainLimits {
-    /// Those of a chain that nobody asked: a block every six seconds.
+    /// The limits of a chain if no node can be asked: a block every six seconds.
     pub const USUAL: Self = Self {
         shortest_window: 5,
         longest_window: 600,
         block_millis: 6_000,
     };
 
-    /// Those of the chain at this moment.
+    /// The limits of the chain at this moment.
     pub fn at(now: &Moment) -> Result<Self, ChainError> {
         Ok(Self {
             shortest_window: now.number("Contribution", "MinWindowBlocks")?,
@@ -82,11 +82,11 @@ impl ChainLimits {
         })
     }
 
-    /// Whether the chain takes a task with this model on these terms. Gives the most that a round takes from the budget, in
+    /// Checks that the chain accepts a task with this model on these terms. Returns the most that a round takes from the budget, in
     /// planck: the budget has to cover it.
     ///
     /// # Errors
-    /// The first thing that it would refuse, and what to change.
+    /// The first thing that the chain would refuse, and what to change.
     pub fn check(&self, terms: &TaskTerms, graph: &Graph) -> Result<u128, Refusal> {
         let bytes = graph.encoded_size();
         if bytes > MAX_GRAPH_BYTES as usize {
@@ -108,7 +108,7 @@ impl ChainLimits {
         }
         let record_bytes = graph.inputs.saturating_add(1);
         terms.validate(record_bytes, shortest, longest)?;
-        // It has at most a million, as was checked.
+        // It is at most a million, as was checked above.
         let parameters = parameters as u32;
         if !terms.can_have_such_deltas(parameters) {
             return Err(Refusal::Deltas(terms.delta_bytes));
@@ -121,14 +121,14 @@ impl ChainLimits {
         terms.most_per_round(graph.cost()).ok_or(Refusal::WorkFee)
     }
 
-    /// So many blocks in seconds.
+    /// The time that `blocks` blocks take, in seconds.
     pub fn seconds(&self, blocks: u64) -> f64 {
         blocks as f64 * self.block_millis as f64 / 1000.0
     }
 }
 
-/// What scoring a round asks of an attester by the chain's own count, in products, if so many deltas come, each as long as it
-/// can be.
+/// The work that scoring a round takes an attester by the chain's own count, in products, with `deltas` deltas of the maximum
+/// length.
 pub fn round_load(terms: &TaskTerms, graph: &Graph, deltas: u32) -> u64 {
     let mut in_a_block = terms.clone();
     in_a_block.windows.attest_blocks = 1;
@@ -136,7 +136,7 @@ pub fn round_load(terms: &TaskTerms, graph: &Graph, deltas: u32) -> u64 {
     in_a_block.load(graph.cost(), parameters, deltas)
 }
 
-/// The shortest window to score a round in that the chain takes of a task with this model.
+/// The shortest window for scoring a round that the chain accepts for a task with this model.
 pub fn least_attest_blocks(terms: &TaskTerms, graph: &Graph) -> u64 {
     round_load(terms, graph, terms.places()).div_ceil(COST_PER_BLOCK)
 }
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn what_the_chain_refuses_is_told_with_what_to_change() {
-        // Of 800 samples, 25 evaluations of 101,632 products each.
+        // With 800 samples, 25 evaluations of 101,632 products each.
         let most = refusal(|_| {}).unwrap();
         assert!(most > 500 * UNIT && most < 502 * UNIT, "{most}");
         let refused = refusal(|task| task.pay.work_fee = Amount(UNIT * 1_000));

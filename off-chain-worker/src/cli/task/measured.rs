@@ -1,4 +1,4 @@
-//! What an exam can prove, and what a round asks of an attester, measured on this machine.
+//! What an exam can prove, and how much work a round is for an attester, measured on this machine.
 
 use super::{
     check::lasting,
@@ -23,26 +23,26 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Most samples that weights are evaluated on.
+/// The maximum number of samples that weights are evaluated on.
 const MOST_EVALUATED: usize = 4_096;
-/// Seed of first weights and of the training, so that the same is told each time.
+/// Seed of first weights and of the training, so that the result is the same each time.
 const SEED: u64 = 0;
-/// About how long the training takes at most.
+/// The approximate maximum time for the training.
 const LONGEST_TRAINING: Duration = Duration::from_secs(10);
-/// Deltas of a round in which few take part.
+/// The number of deltas in a round with few participants.
 const FEW_DELTAS: u32 = 10;
 
-/// What first weights lose on samples of the exam, and how that changes in a round like the first.
+/// The loss of first weights on samples of the exam, and how it changes in a round like the first.
 pub struct Measured {
     /// Samples of a round.
     samples: u32,
     /// Rounds.
     rounds: u32,
-    /// What first weights lose, in bits a sample.
+    /// The loss of first weights, in bits per sample.
     mean: f64,
-    /// By how much a training like a contributor's lowers that; none if there is nothing to train on.
+    /// How much a training like a contributor's lowers it; none if there is nothing to train on.
     fall: Option<Fall>,
-    /// Products that are evaluated here in a second.
+    /// Products that this machine evaluates in a second.
     speed: f64,
 }
 
@@ -59,7 +59,7 @@ impl Measured {
     /// Progress is shown unless `output` is for programs.
     ///
     /// # Errors
-    /// Samples that are not the model's; a model that can be neither evaluated nor trained.
+    /// Samples that do not fit the model; a model that cannot be evaluated or trained.
     pub fn of(
         task: &TaskFile,
         exam: &Labelled,
@@ -76,7 +76,7 @@ impl Measured {
         if let Some(training) = training {
             let trained = trained(graph, &weights, training, hold_out.rounds(), output)?;
             let (after, again) = losses(graph, &trained, &samples)?;
-            // The first evaluation also started the threads.
+            // The first evaluation also had to start the threads.
             seconds = seconds.min(again);
             fall = Some(Fall::between(&before, &after));
         }
@@ -169,7 +169,7 @@ impl Measured {
 }
 
 impl Fall {
-    /// Of at least two samples.
+    /// The differences between at least two samples.
     fn between(before: &[f64], after: &[f64]) -> Self {
         let differences = || {
             before
@@ -192,9 +192,10 @@ impl Fall {
     }
 }
 
-/// The smallest gains that are paid, in the unit of the standard error: of a single round, and in each of so many.
+/// The smallest gains that are paid, in the unit of the standard error: in a single round, and in each of `rounds` rounds.
 ///
-/// Paid is what credits are above `doubt` times the root of the sum of their squared errors and the largest of them.
+/// What is paid is the part of the credits above `doubt` times the root of the sum of their squared errors and the largest of
+/// these.
 fn smallest_gains(error: f64, doubt: f64, rounds: u32) -> (f64, f64) {
     let rounds = f64::from(rounds.max(1));
     let single = doubt * error * 2f64.sqrt();
@@ -202,7 +203,7 @@ fn smallest_gains(error: f64, doubt: f64, rounds: u32) -> (f64, f64) {
     (single, each)
 }
 
-/// Records of the exam, from all over it: it may be sorted.
+/// Records of the exam, taken from all over it, because it may be sorted.
 fn spread(exam: &Labelled) -> Vec<u8> {
     let count = exam.len().min(MOST_EVALUATED);
     let mut records = Vec::with_capacity(count * (exam.inputs + 1));
@@ -222,7 +223,7 @@ fn losses(graph: &Graph, weights: &[i16], samples: &Samples) -> Result<(Vec<f64>
     Ok((bits.collect(), seconds))
 }
 
-/// The weights after the training that is usual in the first of so many rounds, or as much of it as ten seconds allow.
+/// The weights after the usual training in the first of `rounds` rounds, or after as much of it as ten seconds allow.
 fn trained(
     graph: &Graph,
     master: &[i16],
@@ -265,7 +266,7 @@ mod tests {
 
     #[test]
     fn what_counts_is_the_spread_of_differences() {
-        // Losses differ much, and all get better by nearly the same.
+        // Losses differ a lot, but all improve by nearly the same.
         let fall = Fall::between(&[1.0, 9.0, 5.0], &[0.5, 8.4, 4.6]);
         assert!((fall.mean - 0.5).abs() < 1e-9 && (fall.deviation - 0.1).abs() < 1e-9);
         let spread = Fall {
@@ -279,7 +280,7 @@ mod tests {
         assert_eq!(smallest_gains(100.0, 2.0, 1).1, single);
     }
 
-    /// A task of two classes that the first byte tells apart, and samples for it.
+    /// A task with two classes that the first byte tells apart, and samples for it.
     fn easy(samples: u32) -> (TaskFile, Labelled) {
         let mut task = TaskFile::new("a".into(), Amount(1));
         task.model = Model(Graph::mlp(&[2, 8, 2]));

@@ -1,4 +1,4 @@
-//! `gotong task new`: from a data file to a task file.
+//! `gotong task new`: makes a task file from a data file.
 
 use super::{
     draft::{self, ModelDraft},
@@ -59,7 +59,7 @@ pub struct New {
     budget: Amount,
 }
 
-/// A task that was written.
+/// A task that has been written.
 pub struct Made {
     /// Its data.
     pub written: Written,
@@ -78,7 +78,7 @@ pub async fn run(args: New, globals: &Globals) -> Result<()> {
 }
 
 impl New {
-    /// With the usual values for what is not said here, in place of a task that is in the folder.
+    /// A task with the usual values for everything that is not given, to replace a task that is in the folder.
     pub fn of(
         files: Vec<PathBuf>,
         reading: ReadingArgs,
@@ -99,13 +99,13 @@ impl New {
         }
     }
 
-    /// Writes the task's data, and the task: all of it or nothing. Progress is shown unless `output` is for programs.
+    /// Writes the task's data and the task itself, all or nothing. Progress is shown unless `output` is for programs.
     pub fn make(&self, output: Format) -> Result<Made> {
         let name = self.name()?;
         self.check_folder()?;
         let divided = self.data.divide(output)?;
         check_record(&divided)?;
-        // Beside the folder, so that everything only takes its name in the end.
+        // Next to the folder, so that at the end everything only has to be renamed.
         let out = &self.data.out;
         let parent = out.parent().filter(|parent| *parent != Path::new(""));
         let parent = parent.unwrap_or(Path::new("."));
@@ -118,13 +118,13 @@ impl New {
         self.keep(draft.path())?;
         Ok(Made {
             written,
-            // With its files found beside it.
+            // Its files are found next to it.
             task: TaskFile::read(&out.join(TASK))?,
             exam,
         })
     }
 
-    /// Whether the task may be written to its folder.
+    /// Checks that the task may be written to its folder.
     fn check_folder(&self) -> Result<()> {
         let out = &self.data.out;
         let task = out.join(TASK);
@@ -148,7 +148,7 @@ impl New {
         Ok(())
     }
 
-    /// Writes all files to `folder`; gives what the data are, and how many samples the exam has.
+    /// Writes all files to `folder`; returns what was written, and how many samples the exam has.
     fn write(
         &self,
         divided: &Divided,
@@ -184,7 +184,7 @@ impl New {
         let (path, text) = (folder.join(TASK), written::written(&task, &about));
         write_whole(&path, |file| file.write_all(text.as_bytes()))
             .with_context(|| format!("cannot write {}", path.display()))?;
-        // Whoever can read the task may have these, too; the exam is the sponsor's alone.
+        // Anyone who can read the task may read these, too; the exam is only for the sponsor.
         let usual = fs::metadata(&path)?.permissions();
         let train = RECORDS
             .into_iter()
@@ -195,7 +195,7 @@ impl New {
         Ok((written, exam))
     }
 
-    /// Moves all files from `draft` to the task's folder. The task itself is the last: where it is, the others are its own.
+    /// Moves all files from `draft` to the task's folder. The task itself comes last: where it is, the other files belong to it.
     fn keep(&self, draft: &Path) -> Result<()> {
         let out = &self.data.out;
         fs::create_dir_all(out).with_context(|| out.display().to_string())?;
@@ -234,7 +234,8 @@ impl New {
     }
 }
 
-/// Whether the chain takes samples as the recipe makes them. Those of text are as short as the model that is chosen for them.
+/// Checks that the chain accepts samples as the recipe makes them. Samples of text are always short enough, because a model is
+/// chosen to suit.
 fn check_record(divided: &Divided) -> Result<()> {
     let record_bytes = divided.recipe.inputs().map_or(0, |inputs| inputs + 1);
     ensure!(
@@ -245,7 +246,7 @@ fn check_record(divided: &Divided) -> Result<()> {
     Ok(())
 }
 
-/// A path whose folders that exist are the real ones, without links; the rest of it is as it was.
+/// A path in which all existing folders are replaced by the real ones, without links; the rest stays as it is.
 fn existing(path: &Path) -> PathBuf {
     for folder in path.ancestors() {
         if let (Ok(real), Ok(rest)) = (folder.canonicalize(), path.strip_prefix(folder)) {
@@ -255,7 +256,7 @@ fn existing(path: &Path) -> PathBuf {
     path.to_owned()
 }
 
-/// A model that suits the data that were written to `folder`, and how many samples the exam has for it.
+/// A model that suits the data written to `folder`, and how many samples the exam has for it.
 fn model(written: &Written, folder: &Path) -> Result<(ModelDraft, usize)> {
     let draft = |tokens| ModelDraft::suiting(&written.recipe, written.training_bytes, tokens);
     let [_, exam, _] = written.rows;
@@ -286,7 +287,7 @@ fn samples_of_text(records: &Path) -> Result<[usize; TOKENS.len()]> {
     let mut row = Row::new(source.first_path().into());
     let (mut document, mut last) = (0, row.at.clone());
     while rows.read(&mut row)? {
-        // A long document comes in pieces, which are at one place.
+        // A long document comes in pieces, which have the same place.
         if row.at != last {
             add(document);
             (document, last) = (0, row.at.clone());
@@ -384,7 +385,7 @@ mod tests {
                 let metadata = fs::metadata(folder.path().join(path)).unwrap();
                 metadata.permissions().mode()
             };
-            // That of any other file.
+            // The mode of any other file.
             let usual = mode("flowers.csv");
             for name in ["train.records", "recipe.toml", "task.toml"] {
                 assert_eq!(mode(&format!("flowers/{name}")), usual, "{name}");
@@ -411,7 +412,7 @@ mod tests {
         let made = made.unwrap();
         assert_eq!(made.task.graph().vocab(), made.written.recipe.vocab());
         assert!(made.exam >= 64 && made.task.graph().inputs <= 16);
-        // Counted as they are loaded.
+        // The number of samples as they are loaded.
         let exam = made.task.exam.records.unwrap();
         let load =
             |graph: gotong_scoring::Graph| load_records(&exam, &made.written.recipe, Some(&graph));
@@ -428,7 +429,7 @@ mod tests {
         let (folder, made) = made("flowers.csv", &table(150), "--label species");
         let error = made.err().map(|error| error.to_string());
         assert!(error.is_some_and(|error| error.contains("--exam 500")));
-        // Nothing is left of it.
+        // Nothing of it is left.
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
@@ -446,7 +447,7 @@ mod tests {
         let images = write("images-idx3-ubyte", &header, pixels.collect());
         let labels = (0..40).map(|image| image % 2).collect();
         write("labels-idx1-ubyte", &[0, 0, 8, 1, 0, 0, 0, 40], labels);
-        // Nothing can be written inside a file, so that an attempt would be another error.
+        // Nothing can be written inside a file, so an attempt would give a different error.
         let out = images.join("task");
         let (reading, learning) = (ReadingArgs::default(), LearningArgs::default());
         let made = New::of(vec![images], reading, learning, out).make(Format::Json);

@@ -141,7 +141,7 @@ pub struct Open {
 }
 
 impl Open {
-    /// The file, or a task with the usual values; and in place of what either says what flags ask for.
+    /// The file, or a task with the usual values; flags override either.
     fn task(&self) -> anyhow::Result<TaskFile> {
         let mut task = match &self.file {
             Some(path) => TaskFile::read(path)?,
@@ -230,7 +230,7 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
     let task_bond = means.prices().task_bond;
     let on_hold = task.budget.0.saturating_add(task.bond(most, task_bond));
     args.force.check(&means.taking(NO_ROLE), on_hold)?;
-    // On disk before the chain knows of it.
+    // It is on disk before the chain knows about it.
     let hold_out = {
         let _shown = spinner(globals.output, "making the exam");
         data.hold_out(&task, &folder)?
@@ -240,7 +240,7 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
     let call = Call::open_task(&terms, &graph.encode(), &weights, recipe, task.budget.0);
     let receipt = submit(&client, &signer, &call, globals).await?;
     let id: TaskId = receipt.event("TaskOpened")?;
-    // Only now, so that an attempt that failed does not use the exam up.
+    // Only now, so that a failed attempt does not use up the exam.
     if let Err(error) = data.remember(&hold_out, &folder) {
         tracing::warn!(
             "this exam could not be recorded, so opening it again would not be noticed: {error:#}"

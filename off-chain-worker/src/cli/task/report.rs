@@ -1,4 +1,4 @@
-//! `gotong task report`: what was paid for which improvement.
+//! `gotong task report`: what was paid, and for which improvement.
 
 mod ledger;
 mod markdown;
@@ -46,7 +46,7 @@ pub struct TaskReport {
 pub struct RoundReport {
     view: RoundView,
     submissions: Vec<SubmissionView>,
-    /// The losses on the samples that pay, of the weights before and after; none if nothing was merged.
+    /// The losses of the weights before and after, on the samples that pay; none if nothing was merged.
     fall: Option<Fall>,
 }
 
@@ -97,7 +97,7 @@ pub async fn run(args: Report, globals: &Globals) -> Result<()> {
 }
 
 impl RoundReport {
-    /// Losses in bits a sample: before the round, and after it.
+    /// Losses in bits per sample: before the round, and after it.
     fn losses(&self, samples: u32) -> Option<[f64; 2]> {
         let fall = self.fall?;
         let sums = [fall.before.sum, fall.after.sum];
@@ -111,8 +111,8 @@ impl TaskReport {
         Half::B.count(self.task.terms.hold_out.samples())
     }
 
-    /// The loss at the start, and after every round: each on the samples of a round of its own, so that it may rise a
-    /// little by chance. Empty if nothing was merged yet.
+    /// The loss at the start, and after every round: each on the samples of its own round, so it may rise a little by chance. Empty
+    /// if nothing has been merged yet.
     fn losses(&self) -> Vec<f64> {
         let samples = self.samples();
         let of = |round: &RoundReport| round.losses(samples);
@@ -122,7 +122,7 @@ impl TaskReport {
         let mut losses = vec![start];
         let mut last = start;
         for round in &self.rounds {
-            // What merges nothing changes nothing.
+            // A round that merges nothing changes nothing.
             last = of(round).map_or(last, |[_, after]| after);
             losses.push(last);
         }
@@ -140,7 +140,7 @@ impl TaskReport {
         self.rounds.iter().map(|round| of(&round.view)).sum()
     }
 
-    /// What was paid for what, in a line.
+    /// What was paid, and for what, in one line.
     fn outcome(&self) -> String {
         let (fees, paid) = (self.sum(|round| round.fees), self.sum(|round| round.paid));
         format!(

@@ -117,7 +117,7 @@ fn hold_out_json(terms: &HoldOutTerms) -> Value {
     })
 }
 
-/// Null of a task without a recipe.
+/// The recipe as JSON; null for a task without a recipe.
 fn recipe_json(terms: &TaskTerms) -> Value {
     match terms.has_recipe() {
         true => json!({ "hash": hex::encode(terms.recipe), "bytes": terms.recipe_bytes }),
@@ -160,11 +160,11 @@ fn exam(view: &TaskView) -> String {
 
 /// What attesters share for the work of a round, in planck.
 pub(super) fn work_pay(view: &TaskView) -> u128 {
-    // The chain opens no task of which it does not fit.
+    // The chain opens no task for which it does not fit.
     view.terms.work_pay(view.graph.cost()).unwrap_or_default()
 }
 
-/// Until when the task lasts if nothing happens in it.
+/// When the task ends if nothing happens in it.
 fn lasts(view: &TaskView) -> String {
     match (view.state, view.expires_at) {
         (TaskState::Paused, Some(block)) => {
@@ -314,7 +314,7 @@ fn text(
     text
 }
 
-/// What became of every delta of a round.
+/// What happened to every delta of a round.
 async fn show_round(
     client: &Client,
     now: &Moment,
@@ -376,7 +376,7 @@ fn round_text(
             )
         });
         let who = if of.is_proven { "proven" } else { "newcomer" };
-        // What it has in the merge: all newcomers together weigh only so much.
+        // Its weight in the merge: all newcomers together can only weigh so much.
         let weight = submission.revealed.as_ref().map(|own| own.record.weight);
         vec![
             address(&submission.account),

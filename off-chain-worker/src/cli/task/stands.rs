@@ -1,4 +1,4 @@
-//! Where a round stands, and what an account has to do, in words.
+//! The state of a round, and what an account has to do, in words.
 
 use gotong_protocol::{
     view::{DutyKind, RoundView},
@@ -18,12 +18,12 @@ pub(in crate::cli) fn describe_duty(duty: DutyKind) -> &'static str {
     }
 }
 
-/// Where a round stands.
+/// The state of a round.
 pub(in crate::cli) fn stands(round: &RoundView) -> String {
     match round.outcome {
         Some(outcome) => format!("{outcome:?}"),
         None if round.phase == Phase::Ended => "Ended".to_owned(),
-        // In Commit the chain does not tell which; see the end of `lasts`.
+        // In Commit the chain does not say which; see the end of `lasts`.
         None if round.awaits_attesters && round.phase == Phase::Commit => {
             "Commit: too few attesters have room, or the task expires soon".to_owned()
         }
@@ -36,8 +36,7 @@ pub(in crate::cli) fn stands(round: &RoundView) -> String {
     }
 }
 
-/// Whether chance has still to decide what a phase is about, after which its window begins. A draw of seats anew is not
-/// told.
+/// Whether chance still has to decide what a phase is about, after which its window begins. A new draw of seats is not reported.
 fn is_drawing(round: &RoundView) -> bool {
     match round.phase {
         Phase::AttestCommit => !round.has_samples(),

@@ -10,7 +10,7 @@ use std::{fmt::Write, path::Path};
 
 /// What a new file is about, besides its values.
 pub struct About<'a> {
-    /// The data that it was made of.
+    /// The data that it was made from.
     pub files: &'a str,
     /// The folder that it is written to.
     pub folder: &'a Path,
@@ -20,7 +20,7 @@ pub struct About<'a> {
     pub exam: usize,
 }
 
-/// The commented text of `task`, whose files are beside it under their usual names.
+/// The commented text of `task`, whose files are next to it under their usual names.
 pub fn written(task: &TaskFile, about: &About) -> String {
     let folder = about.folder.display();
     let (graph, exam) = (task.graph(), &task.exam);
@@ -129,7 +129,7 @@ weight-cap = {weight_cap}
     text
 }
 
-/// As TOML and JSON write it.
+/// The text quoted as in TOML and JSON.
 fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }

@@ -9,11 +9,11 @@ use tokio::sync::{mpsc::UnboundedSender, watch};
 /// How long to wait before the next node is asked after one has failed.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// What is new: a snapshot, or why there is none.
+/// News: a snapshot, or why there is none.
 pub type News = Result<Box<Snapshot>, ChainError>;
 
-/// Tells what every new block shows, with the rounds of the task that is `opened`, until nobody listens. What fails with a node is
-/// told, and tried again with the next.
+/// Sends what every new block shows, with the rounds of the task that is `opened`, until nobody listens. If a node fails, the error
+/// is sent, and the next node is tried.
 pub async fn follow(
     nodes: &Nodes,
     account: Option<Account>,
@@ -49,7 +49,7 @@ async fn session(
                 let ended = || ChainError::Disconnected("it sends no more blocks".into());
                 now = newer.ok_or_else(ended)??;
             }
-            // What was shown of the block is shown again, with the rounds of another task.
+            // The same block is shown again, with the rounds of another task.
             Ok(()) = opened.changed() => {}
         }
     }

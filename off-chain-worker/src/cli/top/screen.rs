@@ -23,15 +23,15 @@ use ratatui::{
     Frame,
 };
 
-/// Most duties that are listed.
+/// The maximum number of duties listed.
 const MOST_DUTIES: usize = 6;
-/// Blocks before the end of a deadline from which it is said loudly.
+/// Blocks before the end of a deadline from which on it is highlighted.
 const SOON_BLOCKS: u32 = 10;
 /// What keys do in the list of tasks.
 const KEYS_OF_TASKS: &str = " q quit   up, down select   Enter rounds";
-/// What they do in the list of rounds.
+/// What keys do in the list of rounds.
 const KEYS_OF_ROUNDS: &str = " q quit   up, down another task   Esc back";
-/// Widths of the columns of the list of tasks; the name takes what is left.
+/// Widths of the columns of the list of tasks; the name gets the rest.
 const TASK_COLUMNS: [Constraint; 10] = [
     Constraint::Length(4),
     Constraint::Min(6),
@@ -44,7 +44,7 @@ const TASK_COLUMNS: [Constraint; 10] = [
     Constraint::Length(5),
     Constraint::Length(7),
 ];
-/// Those of the list of rounds; where it stands takes what is left.
+/// Widths of the columns of the list of rounds; the state gets the rest.
 const ROUND_COLUMNS: [Constraint; 9] = [
     Constraint::Length(5),
     Constraint::Min(20),
@@ -57,14 +57,14 @@ const ROUND_COLUMNS: [Constraint; 9] = [
     Constraint::Length(12),
 ];
 
-/// The styles of what is shown. Without colours, what matters is still bold or turned around.
+/// The styles of what is shown. Without colours, important things are still bold or reversed.
 #[derive(Clone, Copy)]
 pub struct Palette {
     is_coloured: bool,
 }
 
 impl Palette {
-    /// With colours, or without.
+    /// A palette with colours, or without.
     pub fn new(is_coloured: bool) -> Self {
         Self { is_coloured }
     }
@@ -76,23 +76,23 @@ impl Palette {
         }
     }
 
-    /// Heads of lists.
+    /// The style of heads of lists.
     fn head(self) -> Style {
         self.coloured(Style::new().add_modifier(Modifier::BOLD), Color::Cyan)
     }
 
-    /// What is wrong, or too late soon.
+    /// The style of what is wrong, or will soon be too late.
     fn alarm(self) -> Style {
         self.coloured(Style::new().add_modifier(Modifier::BOLD), Color::Red)
     }
 
-    /// The line that is selected.
+    /// The style of the selected line.
     fn selected(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }
 }
 
-/// Draws the view, and nothing else: the same view looks the same.
+/// Draws the view, and does nothing else: the same view always looks the same.
 pub fn draw(frame: &mut Frame, view: &View, palette: Palette) {
     let duties = match view.snapshot.as_deref() {
         Some(snapshot) => duty_lines(snapshot, palette),
@@ -155,7 +155,7 @@ fn head_lines(view: &View, palette: Palette) -> Vec<Line<'static>> {
     lines
 }
 
-/// What the account is, and what it has.
+/// The account, and what it has.
 fn account_lines(snapshot: &Snapshot, own: &Standing) -> [String; 2] {
     let stake = match &own.stake {
         None => "not registered".to_owned(),
@@ -250,7 +250,7 @@ fn task_row(row: &TaskRow, snapshot: &Snapshot) -> Row<'static> {
             seats(round),
         ]),
     }
-    // Whole units: an amount that is cut off would look like another.
+    // Whole units: a truncated amount would look like a different one.
     cells.push((task.pool / UNIT).to_string());
     Row::new(cells)
 }
@@ -321,7 +321,7 @@ fn time_left(round: &RoundView, snapshot: &Snapshot) -> String {
     }
 }
 
-/// How many of the seats that count have done what their phase asks for: committed, until tables are revealed.
+/// How many of the seats that count have done what their phase asks for: committed, or later revealed their tables.
 fn seats(round: &RoundView) -> String {
     let sitting = || {
         let seats = round.seats.iter();

@@ -1,4 +1,4 @@
-//! All that the live view shows, of one block.
+//! Everything that the live view shows, at one block.
 
 use crate::{
     chain::{Account, Balance, ChainError, Client, Moment},
@@ -16,9 +16,9 @@ use gotong_protocol::{
 use serde_json::{json, Value};
 use std::cmp::Reverse;
 
-/// Requests that are under way together.
+/// Requests that are made at the same time.
 const AT_ONCE: usize = 16;
-/// Most rounds that are shown of a task, the newest ones.
+/// The maximum number of rounds shown for a task, the newest ones.
 const MOST_ROUNDS: u32 = 32;
 
 /// What the chain says at a block.
@@ -49,7 +49,7 @@ pub struct TaskRow {
 
 /// What an account has, and what is expected of it.
 pub struct Standing {
-    /// Whose it is.
+    /// The account.
     pub account: Account,
     /// Its money.
     pub balance: Balance,
@@ -59,7 +59,7 @@ pub struct Standing {
     pub offer: Option<OfferView>,
     /// What it may do now.
     pub duties: Vec<Duty>,
-    /// What it has still to claim.
+    /// What it still has to claim.
     pub claimables: Vec<ClaimableView>,
 }
 
@@ -76,7 +76,7 @@ impl Snapshot {
             let rows = try_join_all(ids.iter().map(|id| TaskRow::at(now, *id))).await?;
             tasks.extend(rows.into_iter().flatten());
         }
-        // The sort is stable: among equals they stay in the order of their ids.
+        // The sort is stable: equal tasks stay in the order of their ids.
         tasks.sort_by_key(|row| (row.task.state.is_over(), !row.task.state.is_live()));
         let opened = tasks.iter().find(|row| Some(row.task.id) == opened);
         let rounds = match opened {
@@ -99,7 +99,7 @@ impl Snapshot {
         })
     }
 
-    /// By how many blocks the final one is behind.
+    /// How many blocks the final block is behind.
     pub fn finality_lag(&self) -> u64 {
         u64::from(self.block).saturating_sub(self.finalized)
     }
@@ -111,7 +111,7 @@ impl Snapshot {
         (blocks, millis / 1000)
     }
 
-    /// What all that can be claimed pays, in planck, as far as the chain knows, and how many rounds it does not know of.
+    /// What everything that can be claimed pays, in planck, as far as the chain knows, and how many rounds it does not know about.
     pub fn claimable(&self) -> (u128, usize) {
         let claimables = self.standing.iter().flat_map(|own| &own.claimables);
         claimables.fold((0, 0), |(pays, unknown), view| {
@@ -120,7 +120,7 @@ impl Snapshot {
         })
     }
 
-    /// For programs.
+    /// The snapshot, for programs.
     pub fn json(&self) -> Value {
         let (claimable, unknown) = self.claimable();
         let task = |row: &TaskRow| {
@@ -211,7 +211,7 @@ pub mod tests {
     use crate::run::views;
     use gotong_protocol::{view::DutyKind, Phase, Roles, TaskName};
 
-    /// Of block 1,000, with tasks of these ids.
+    /// A snapshot of block 1,000, with tasks of these ids.
     pub fn snapshot(ids: &[u32]) -> Snapshot {
         let row = |id: &u32| {
             let mut row = TaskRow {

@@ -1,4 +1,4 @@
-//! What the user looks at: the newest snapshot, and what is selected of it.
+//! What the user looks at: the newest snapshot, and what is selected in it.
 
 use super::{
     follow::News,
@@ -12,18 +12,18 @@ use std::ops::ControlFlow;
 /// What the user looks at.
 #[derive(Default)]
 pub struct View {
-    /// What the chain said last.
+    /// The newest snapshot.
     pub snapshot: Option<Box<Snapshot>>,
-    /// Why nothing newer comes, if it does not.
+    /// Why nothing newer comes, if nothing does.
     pub trouble: Option<ChainError>,
-    /// The task that was selected: it stays so wherever its line goes.
+    /// The selected task: it stays selected wherever its line moves.
     selected: Option<TaskId>,
     /// Whether its rounds are shown.
     is_open: bool,
 }
 
 impl View {
-    /// Takes what is new. An old snapshot stays while there is no newer one.
+    /// Takes news. An old snapshot stays until there is a newer one.
     pub fn take(&mut self, news: News) {
         match news {
             Ok(snapshot) => (self.snapshot, self.trouble) = (Some(snapshot), None),
@@ -31,7 +31,7 @@ impl View {
         }
     }
 
-    /// Does what the key asks for; breaks if that is to quit.
+    /// Does what the key asks for; breaks if it asks to quit.
     pub fn press(&mut self, key: KeyEvent) -> ControlFlow<()> {
         if key.kind == KeyEventKind::Release {
             return ControlFlow::Continue(());
@@ -51,7 +51,8 @@ impl View {
         ControlFlow::Continue(())
     }
 
-    /// The line of the selected task among those of the snapshot: the first one, until another is selected, or if it is gone.
+    /// The line of the selected task among those of the snapshot: the first line until a task is selected, and if the selected task
+    /// is gone.
     pub fn line(&self) -> Option<usize> {
         let tasks = self.tasks();
         let found = tasks
@@ -76,7 +77,7 @@ impl View {
         snapshot.map_or(&[][..], |snapshot| snapshot.tasks.as_slice())
     }
 
-    /// Selects the line that `choose` gives for the one that is selected, and the last one.
+    /// Selects the line that `choose` returns, given the selected line and the last one.
     fn select(&mut self, choose: impl Fn(usize, usize) -> usize) {
         let Some(line) = self.line() else { return };
         let last = self.tasks().len().saturating_sub(1);
@@ -119,7 +120,7 @@ mod tests {
             press(&mut view, &[code]);
             assert_eq!(selected(&view), Some(expected), "{code:?}");
         }
-        // It stays selected where it goes.
+        // It stays selected wherever it moves.
         view.take(Ok(Box::new(snapshot(&[1, 2, 5]))));
         assert_eq!((selected(&view), view.line()), (Some(5), Some(2)));
         view.take(Ok(Box::new(snapshot(&[1, 2]))));
@@ -147,7 +148,7 @@ mod tests {
         let control_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
         assert!(view.press(control_c).is_break());
         press(&mut view, &[KeyCode::Char('c'), KeyCode::Tab]);
-        // Windows tells of keys that are let go, too.
+        // Windows also reports keys that are released.
         let mut released = KeyEvent::from(KeyCode::Char('q'));
         released.kind = KeyEventKind::Release;
         assert!(view.press(released).is_continue());

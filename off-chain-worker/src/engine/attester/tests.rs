@@ -10,7 +10,7 @@ const ACCOUNT: [u8; 32] = [9; 32];
 
 const BASE: Hash = [6; 32];
 
-/// A table of nothing, and one for each byte.
+/// A table with nothing in it, different for each byte.
 fn table(byte: u8) -> TableSummary {
     let mut table = TableSummary {
         passes: Vec::new().into(),
@@ -64,7 +64,7 @@ fn golden_bytes() {
         // No passes, no merge.
         vec![0, 0],
         vec![0; 64],
-        // Not by a device, not sent; and the block of a commitment.
+        // Not by a device, and not sent; then the block of a commitment.
         vec![0, 0, 1, 7, 0, 0, 0],
     ]
     .concat();
@@ -90,12 +90,12 @@ fn what_a_node_made_up_is_forgotten_and_evaluated_again() {
     assert_eq!(engine.table(&[8; 32]), Some(&table(2)), "another fork's");
     let evaluate = AttesterCommand::Evaluate { round: RoundId(0) };
     assert_eq!(engine.on_block(&now), Some(evaluate));
-    // The same inputs, in the task as it is.
+    // The same inputs, in the task as it really is.
     engine.on_evaluated(evaluated(RoundId(0), [0; 32], 3));
     assert_eq!(engine.table(&[0; 32]), Some(&table(3)));
 }
 
-/// A node said that a block of the far future had taken the commitment, and passed nothing on.
+/// A node claimed that a block far in the future had taken the commitment, and passed nothing on.
 #[test]
 fn a_block_that_a_node_made_up_does_not_keep_it_from_its_commitment() {
     let (mut engine, mut now) = committed();
@@ -120,7 +120,7 @@ fn what_was_computed_for_another_task_does_not_cost_the_seat() {
     assert_eq!(other.on_block(&now), evaluate);
     other.on_evaluated(evaluated(RoundId(0), [0; 32], 2));
     assert_eq!(other.table(&[0; 32]), Some(&table(2)));
-    // The same, another round's, and what may have to be revealed stay.
+    // The same table, another round's, and what may have to be revealed all stay.
     let mut same = engine.clone();
     same.on_computed(&[0; 32], &table(1));
     same.on_computed(&[8; 32], &table(2));
@@ -131,8 +131,8 @@ fn what_was_computed_for_another_task_does_not_cost_the_seat() {
     assert_eq!(sent.table(&[0; 32]), Some(&table(1)));
 }
 
-/// After a commitment a node says that the account has none, with a wrong proof or of rounds that it made up. Whoever does not reveal
-/// loses stake.
+/// After a commitment, a node claims with a wrong proof, or for rounds that it made up, that there is none. An account that does
+/// not reveal loses stake.
 #[test]
 fn no_node_makes_an_attester_forget_what_it_has_sent() {
     let mut engine = Attester::new(TASK, ACCOUNT);
@@ -157,7 +157,7 @@ fn no_node_makes_an_attester_forget_what_it_has_sent() {
         matches!(&reveal, Some(AttesterCommand::Reveal { salt, .. }) if *salt == [1; 32]),
         "{reveal:?}"
     );
-    // If all were sent, the oldest goes, and not the one that was just computed.
+    // If all were sent, the oldest one goes, and not the one that was just computed.
     for made_up in 100..=100 + KEPT as u8 {
         engine.on_evaluated(evaluated(RoundId(0), [made_up; 32], made_up));
         engine.on_sent(&[made_up; 32]);
@@ -199,7 +199,7 @@ fn a_table_is_committed_with_its_claim_and_survives_a_restart() {
     assert_eq!(engine.on_block(&now), Some(reveal));
 }
 
-/// The round as the chain has it now, and how far it is from what the attester may know.
+/// The round as the chain has it now, and how much of it the attester may not know yet.
 #[derive(Clone, Debug)]
 struct Chain {
     now: AttesterSnapshot,
@@ -209,8 +209,8 @@ struct Chain {
 }
 
 impl Chain {
-    /// The draw is over, or the phase. Who did not do its duty is out of its seat; then the round draws seats anew,
-    /// or goes on; after Challenge the next one begins.
+    /// Ends the draw or the phase. An attester that did not do its duty loses its seat. Then the round draws seats anew or
+    /// continues; after Challenge, the next one begins.
     fn move_on(&mut self, redraws: bool) {
         let now = &mut self.now;
         if self.draws {
@@ -245,7 +245,7 @@ impl Chain {
         self.draws = now.phase != Phase::AttestReveal;
     }
 
-    /// The chain goes on from before the commitment and with other inputs, and so does not take it.
+    /// The chain continues from before the commitment and with other inputs, and so does not take it.
     fn fork(&mut self) {
         let now = &mut self.now;
         if now.phase == Phase::Challenge || now.seat == Some(Seat::Out) {
@@ -260,9 +260,9 @@ impl Chain {
 }
 
 proptest! {
-    /// Each step: does the chain hear of the command, does the engine hear of the block, does the process
-    /// restart, does the phase move on, and does the round draw seats anew; does a fork change the round's inputs; is the disk
-    /// lost.
+    /// For each step: whether the chain hears of the command, whether the engine hears of the block, whether the process restarts,
+    /// whether the phase moves on, whether the round draws seats anew, whether a fork changes the round's inputs, and whether the
+    /// disk is lost.
     #[test]
     fn commits_once_and_reveals_what_it_committed_if_it_is_right(
         steps in prop::collection::vec(
@@ -281,7 +281,7 @@ proptest! {
             is_device_trusted: true,
         };
         let mut chain = Chain { now, commitment: None, draws: !drawn_at_once };
-        // All, and those that are on disk.
+        // All evaluations, and those that are on disk.
         let (mut evaluations, mut kept) = (Vec::<(RoundId, Hash)>::new(), Vec::new());
         for ([executes, hears_back, restarts, moves_on, redraws], forks, loses) in steps {
             if loses {
@@ -303,7 +303,7 @@ proptest! {
                     let known = (round, now.inputs);
                     prop_assert!(!kept.contains(&known), "evaluated twice");
                     kept.push(known);
-                    // Table and salt follow from the inputs.
+                    // The table and the salt follow from the inputs.
                     let before = evaluations.iter().position(|one| *one == known);
                     let at = before.unwrap_or(evaluations.len());
                     if before.is_none() {
@@ -436,7 +436,7 @@ fn a_fork_that_undoes_the_commitment_and_changes_the_inputs_is_evaluated_and_com
     assert_eq!(engine.table(&[2; 32]), None);
 }
 
-/// A device's work, committed to or not, after the device was found wrong.
+/// A device computed the work, which may or may not be committed to, and was then found wrong.
 #[test]
 fn what_a_device_computed_that_was_found_wrong_is_neither_committed_nor_revealed() {
     let by_device = |byte| Evaluated {
@@ -457,7 +457,7 @@ fn what_a_device_computed_that_was_found_wrong_is_neither_committed_nor_revealed
     assert!(commits(&mut engine, &now, 1));
     now.is_device_trusted = false;
     assert_eq!(engine.on_block(&now), evaluate);
-    // The processor computes the same, or something else.
+    // The processor computes the same table, or another one.
     let mut same = engine.clone();
     same.on_confirmed(&[0; 32], &table(1));
     assert!(commits(&mut same, &now, 1));
@@ -498,7 +498,7 @@ fn only_the_table_of_the_fork_that_the_chain_is_on_is_revealed() {
     assert_eq!(salt(engine.on_block(&now)), Some([1; 32]), "and back");
 }
 
-/// After its commitment the disk was lost: whoever does not reveal loses 50 GTG.
+/// The disk was lost after the commitment. Not revealing would cost 50 GTG.
 #[test]
 fn whoever_lost_what_it_committed_evaluates_again_and_reveals() {
     let (kept, mut now) = committed();
@@ -512,7 +512,7 @@ fn whoever_lost_what_it_committed_evaluates_again_and_reveals() {
     let reveal = engine.on_block(&now);
     assert!(matches!(reveal, Some(AttesterCommand::Reveal { .. })));
     assert_eq!(reveal, kept.on_block(&now));
-    // Whoever has lost its seat, or shows a table already, has nothing to find.
+    // An attester that has lost its seat, or that already shows a table, has nothing to evaluate.
     let engine = Attester::new(TASK, ACCOUNT);
     for seat in [Seat::Drawn, Seat::Revealed, Seat::Audited, Seat::Out] {
         now.seat = Some(seat);
@@ -520,8 +520,8 @@ fn whoever_lost_what_it_committed_evaluates_again_and_reveals() {
     }
 }
 
-/// On one fork round 0 ended and round 1 was committed to. Another took both back, and there the account has a seat in round 0,
-/// whose deltas are others: who does not commit to it loses stake.
+/// On one fork, round 0 ended and round 1 was committed to. Another fork undid both, and there the account has a seat in a round 0
+/// with other deltas. It loses stake if it does not commit to it.
 #[test]
 fn a_fork_that_takes_a_whole_round_back_has_its_seat_served() {
     let (mut engine, mut now) = committed();
@@ -535,7 +535,7 @@ fn a_fork_that_takes_a_whole_round_back_has_its_seat_served() {
         Some(AttesterCommand::Reveal { salt, .. }) => Some(salt),
         _ => None,
     };
-    // The same deltas as on the first fork, or others.
+    // The same deltas as on the first fork, or other ones.
     for (inputs, byte) in [([0; 32], 1), ([1; 32], 3)] {
         (now.inputs, now.phase, now.seat) = (inputs, Phase::AttestCommit, Some(Seat::Drawn));
         if byte == 3 {
@@ -553,7 +553,7 @@ fn a_fork_that_takes_a_whole_round_back_has_its_seat_served() {
         (now.phase, now.seat) = (Phase::AttestReveal, Some(Seat::Committed));
         assert_eq!(salt(engine.on_block(&now)), Some([byte; 32]));
     }
-    // And the first fork is back.
+    // Now the first fork is back.
     (now.round, now.inputs) = (RoundId(1), [2; 32]);
     assert_eq!(salt(engine.on_block(&now)), Some([2; 32]));
 }

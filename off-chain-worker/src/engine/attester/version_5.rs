@@ -1,4 +1,4 @@
-//! An attester as it was kept in files of state version 5.
+//! An attester as files of state version 5 kept it.
 
 use super::{Attester, Evaluated};
 use codec::Decode;
@@ -9,7 +9,7 @@ use gotong_protocol::{Hash, RoundId, TableSummary, TaskId};
 pub struct AttesterVersion5 {
     task: TaskId,
     account: [u8; 32],
-    /// All of the last round.
+    /// All evaluations of the last round.
     works: Vec<EvaluatedVersion5>,
     committed_at: Option<u32>,
 }
@@ -46,9 +46,9 @@ impl From<EvaluatedVersion5> for Evaluated {
             work_root: kept.work_root,
             salt: kept.salt,
             by_device: kept.by_device,
-            // It may have been: the program may have ended before it heard that a block took the commitment. What was sent and is
-            // forgotten can never be revealed. What was not sent and is kept can cost a seat too, but only if a node made up the
-            // task, and only in this one round.
+            // It may have been sent, because the program may have ended before it heard that a block took the commitment. If it was
+            // sent and is forgotten, it can never be revealed. If it was not sent and is kept, that can also cost a seat, but only
+            // if a node made up the task, and only in this one round.
             is_sent: true,
         }
     }

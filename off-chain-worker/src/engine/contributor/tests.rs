@@ -33,13 +33,13 @@ fn golden_bytes() {
     assert_eq!(engine.encode(), expected);
 }
 
-/// A chain with one contributor on it, that says no to what is out of turn.
+/// A chain with one contributor, which refuses whatever is out of turn.
 #[derive(Clone, Debug)]
 struct Chain {
     now: ContributorSnapshot,
     commitment: Option<Hash>,
     commits: u32,
-    /// Rounds with a revealed delta that are not claimed.
+    /// Rounds with a revealed delta that have not been claimed.
     revealed: Vec<RoundId>,
 }
 
@@ -68,7 +68,7 @@ impl Chain {
                 self.now.takes_deltas = true;
                 Phase::Reveal
             }
-            // The shard is published, or nobody revealed in the first half.
+            // The shard is published, or nobody revealed in the first half of the window.
             Phase::Reveal if self.now.takes_deltas => {
                 self.now.takes_deltas = false;
                 Phase::Reveal
@@ -85,7 +85,7 @@ impl Chain {
         };
     }
 
-    /// Executes a command in the next block, and tells whether it was in turn.
+    /// Executes a command in the next block. Fails if it was out of turn.
     fn execute(&mut self, command: &ContributorCommand) -> Result<(), TestCaseError> {
         self.now.block += 1;
         match command {
@@ -111,7 +111,7 @@ impl Chain {
             Claim { from } => {
                 prop_assert_eq!(Some(*from), self.now.unclaimed, "out of order");
                 prop_assert!(*from < self.now.round, "a round that is not over");
-                // A call takes only so many.
+                // A call takes only a limited number of rounds.
                 self.revealed.remove(0);
                 self.now.unclaimed = self.revealed.first().copied();
             }
@@ -123,12 +123,12 @@ impl Chain {
 
 #[derive(Clone, Debug)]
 enum Happening {
-    /// The driver fetches a snapshot and executes; the flags say what it lives to see.
+    /// The driver fetches a snapshot and executes the commands. The flags say how much of that happens before it dies.
     Tick {
         executes: bool,
         hears_back: bool,
     },
-    /// A snapshot from some blocks ago is looked at, and not acted on.
+    /// The engine sees a snapshot from some blocks ago, but does not act on it.
     Replay(usize),
     NextPhase,
     Restart,
@@ -239,8 +239,8 @@ fn a_commitment_lost_in_a_fork_is_sent_again() {
     assert_eq!(engine.on_block(&chain.now), first);
 }
 
-/// On one fork round 0 ended and round 1 was committed to. Another took both back, and has the commitment to round 0 all the
-/// same: its transaction outlived the fork. Whoever does not reveal it loses the deposit.
+/// On one fork, round 0 ended and round 1 was committed to. Another fork undid both, but has the commitment to round 0 all the
+/// same, because its transaction outlived the fork. Not revealing it would cost the deposit.
 #[test]
 fn a_fork_that_takes_a_whole_round_back_has_its_delta_revealed() {
     let mut engine = Contributor::new(TASK, ACCOUNT);
@@ -268,7 +268,7 @@ fn a_fork_that_takes_a_whole_round_back_has_its_delta_revealed() {
     chain.now.block = 21;
     assert_eq!(revealed(engine.on_block(&chain.now)), Some(vec![0]));
 
-    // Without the commitment it is sent again; the round that starts from other weights is trained for anew.
+    // Without the commitment, it is sent again. If the round starts from other weights, training begins anew.
     chain.now.submission = None;
     chain.now.phase = Phase::Commit;
     assert!(matches!(engine.on_block(&chain.now)[..], [Commit { .. }]));
@@ -297,7 +297,7 @@ fn only_the_last_deltas_are_kept() {
     assert!(engine.own(RoundId(8)).is_some());
 }
 
-/// Each training draws another seed, so a second one of the round gives another delta.
+/// Each training run draws another seed, so a second run for the same round gives another delta.
 #[test]
 fn a_second_training_of_a_round_does_not_replace_the_first() {
     let mut engine = Contributor::new(TASK, ACCOUNT);
@@ -311,7 +311,7 @@ fn a_second_training_of_a_round_does_not_replace_the_first() {
     assert!(engine.on_trained(prepared(1)));
     let commit = engine.on_block(&chain.now);
     assert!(matches!(commit[..], [Commit { .. }]));
-    // Killed before it heard that a block took the commitment.
+    // The program is killed before it hears that a block took the commitment.
     let mut engine = Contributor::decode(&mut &*engine.encode()).unwrap();
     assert!(!engine.on_trained(prepared(2)));
     assert_eq!(engine.on_block(&chain.now), commit);
@@ -391,7 +391,7 @@ fn it_claims_what_is_over_until_the_chain_knows_it() {
     };
     let claim = |from| vec![Claim { from }];
     assert_eq!(claims(&mut engine, &chain.now), claim(RoundId(2)));
-    // Refused, or lost: it is claimed again, and never passed over.
+    // If it was refused or lost, it is claimed again, and never skipped.
     assert_eq!(claims(&mut engine, &chain.now), claim(RoundId(2)));
     chain.now.unclaimed = Some(RoundId(4));
     assert_eq!(claims(&mut engine, &chain.now), [], "it is under way");

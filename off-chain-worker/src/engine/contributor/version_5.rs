@@ -1,16 +1,16 @@
-//! A contributor as it was kept in files of state version 5.
+//! A contributor as files of state version 5 kept it.
 
 use super::{Contributor, OwnDelta, PreparedDelta};
 use codec::Decode;
 use gotong_protocol::{RoundId, TaskId};
 
-/// A [`Contributor`] with the delta of one round alone.
+/// A [`Contributor`] with the delta of a single round.
 #[derive(Decode)]
 pub struct ContributorVersion5 {
     task: TaskId,
     account: [u8; 32],
     prepared: Option<PreparedDelta>,
-    /// Block that took the commitment to `prepared`, as far as known.
+    /// The block that took the commitment to `prepared`, as far as is known.
     committed_at: Option<u32>,
     residual_of: Option<RoundId>,
 }

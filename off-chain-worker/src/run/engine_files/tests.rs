@@ -48,7 +48,7 @@ fn attester_of_version_5() -> Vec<u8> {
     .concat()
 }
 
-/// The same, as it is now: all of it may have been sent.
+/// The same attester in today's encoding: all of it may have been sent.
 fn attester() -> Attester {
     let mut engine = Attester::new(TASK, ACCOUNT);
     for (inputs, by_device) in [(4, true), (5, false)] {
@@ -99,7 +99,7 @@ fn an_attester_of_version_5_reveals_what_it_has_committed() {
         salt: [6; 32],
     };
     assert_eq!(engine.on_block(&now), Some(reveal));
-    // It is written as what it is now.
+    // It is saved in today's encoding.
     folder.save(NAME, &engine).unwrap();
     let written = fs::read(folder.path().join(NAME)).unwrap();
     assert_eq!(written, (6u8, &engine).encode());

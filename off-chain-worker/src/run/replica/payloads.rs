@@ -31,7 +31,7 @@ pub(super) struct PayloadFetcher {
     /// The pool that samples are drawn from, if they are not sealed.
     pool: Option<Pool>,
     pools: Pools,
-    /// Samples of a round.
+    /// How many samples a round has.
     samples: u32,
     record_bytes: usize,
 }

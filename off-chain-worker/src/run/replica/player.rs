@@ -22,7 +22,7 @@ impl RoundPlayer {
         }
     }
 
-    /// The summary of the table that it stands for.
+    /// The summary of the table that it defends.
     pub fn summary(&self) -> TableSummary {
         self.with(|player, _| player.summary().clone())
     }
@@ -37,8 +37,8 @@ impl RoundPlayer {
         self.with(|player, evaluator| player.answer(evaluator, trial))
     }
 
-    /// The challenger's pick among what the accused, who stands for `theirs`, has shown. It may compute a gradient, so call it
-    /// only on a thread that may block.
+    /// The challenger's pick among what the accused, who defends `theirs`, has shown. It may compute a gradient, so call it only on
+    /// a thread that may block.
     pub fn pick(&self, theirs: &TableSummary, trial: &Trial) -> Option<Pick> {
         self.with(|player, evaluator| player.pick(evaluator, theirs, trial))
     }

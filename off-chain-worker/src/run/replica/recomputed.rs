@@ -1,4 +1,4 @@
-//! Any round, computed again.
+//! Any round, recomputed.
 
 use super::{Replica, ReplicaError, RoundPlayer, ScoredRound, ScorerOptions};
 use crate::{
@@ -12,7 +12,7 @@ use gotong_protocol::{
 };
 use std::sync::Arc;
 
-/// A round of any age, computed again from the chain alone, and from the pool if there is one.
+/// A round of any age, recomputed from the chain alone, and from the pool if there is one.
 pub struct Recomputed {
     /// The round, as the chain knows it.
     pub round: RoundView,
@@ -48,7 +48,7 @@ impl Recomputed {
         })
     }
 
-    /// What the round scores.
+    /// The result of scoring the round.
     pub async fn score(
         &mut self,
         client: &Client,
@@ -57,7 +57,7 @@ impl Recomputed {
         self.replica.score(client, now, &self.round).await
     }
 
-    /// The player that stands for the score.
+    /// The player that defends the score.
     pub async fn player(
         &mut self,
         client: &Client,

@@ -1,4 +1,4 @@
-//! Scores rounds, and stands for the scores in disputes. In drills, a wrapper changes the exact scorer's results.
+//! Scores rounds, and defends the scores in disputes. In drills, a wrapper changes the exact scorer's results.
 
 use super::{
     drill::DrillScorer,
@@ -171,7 +171,7 @@ impl RoundScorer {
         }
     }
 
-    /// The player that stands for `scored`, the last result, in disputes.
+    /// The player that defends `scored`, the last result, in disputes.
     pub async fn player(
         &mut self,
         scored: &Arc<ScoredRound>,
@@ -195,7 +195,7 @@ pub(super) struct ExactScorer {
     last: Option<Arc<ScoredRound>>,
     /// Whether the last score was found on disk. A device may have computed it.
     is_restored: bool,
-    /// The player that stands for a score, with the digest of the score's inputs.
+    /// The player that defends a score, with the digest of the score's inputs.
     player: Option<(Hash, Arc<RoundPlayer>)>,
     /// The digest of inputs whose score was shown but no longer counts, and the processor's job that recomputes it.
     again: Option<(Hash, Job<Result<ScoredRound, ReplicaError>>)>,
@@ -377,7 +377,7 @@ impl ExactScorer {
             .shown(&scored.inputs.digest, &[scored.summary.root()])
             .is_none()
         {
-            // The player stands for another table.
+            // The player defends another table.
             self.player = None;
         }
         let scored = Arc::new(scored);

@@ -62,7 +62,7 @@ fn enrol<T: Config>(who: &T::AccountId) {
     Offers::<T>::make(who.clone(), offer()).expect("a free place");
 }
 
-/// As much as can be offered.
+/// The largest offer that can be made.
 pub(super) fn offer() -> Offer {
     let tasks = (0..bounds::MAX_OFFERED_TASKS).map(TaskId);
     Offer {
@@ -376,8 +376,8 @@ where
     (who, id, proofs)
 }
 
-/// Opens a task whose round is challenged for many blocks more, and of which `facts` is what the chain knows. `accused`, who has
-/// money, is the last of as many seats as there may be, and revealed `table`; the registry of attesters is full. This is for the
+/// Opens a task whose round is challenged for many more blocks, and about which the chain knows `facts`. `accused`, who has money,
+/// holds the last of as many seats as there may be, and revealed `table`; the registry of attesters is full. This is for the
 /// benchmarks of the pallet that judges rounds.
 pub fn put_challenged_round<T: Config>(
     facts: &RoundFacts,
@@ -418,7 +418,7 @@ where
     (id, ROUND)
 }
 
-/// Terms of a task whose rounds may have such samples.
+/// Terms of a task whose rounds can have these samples.
 fn hold_out_terms(hold_out: &HoldOut, samples: u32) -> HoldOutTerms {
     match *hold_out {
         HoldOut::Sealed { root, .. } => HoldOutTerms::Sealed {

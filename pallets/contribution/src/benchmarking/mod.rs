@@ -1,5 +1,5 @@
 //! What calls and hooks cost at their worst: a full registry and schedule, the call that completes
-//! its phase, 1024 submissions, 16 seats, all of which stand where some can, the longest bytes. (A
+//! its phase, 1024 submissions, 16 seats, all of which stand if any can, the longest bytes. (A
 //! round with the longest deltas has fewer submissions.)
 
 #![allow(clippy::float_arithmetic)] // FRAME expands to it.
@@ -116,7 +116,7 @@ mod benchmarks {
         Ok(())
     }
 
-    /// Without a recipe, whose bytes count as bytes of weights.
+    /// Without a recipe, because its bytes count as bytes of weights.
     #[benchmark]
     fn open_task(w: Linear<256, { bounds::MAX_WEIGHT_BYTES }>) {
         fill_schedule::<T>(1);
@@ -186,7 +186,7 @@ mod benchmarks {
             task.terms.delta_bytes = bounds::MAX_DELTA_BYTES;
         });
         let who = fixture::register::<T>("who", 1).remove(0);
-        // Four entries a byte, the most that there can be; less what chunks take for themselves.
+        // Four entries per byte, the most that there can be, less what chunks take for themselves.
         let entry = |position| Entry {
             position,
             change: 1,
@@ -297,7 +297,7 @@ mod benchmarks {
         Ok(())
     }
 
-    /// Each belongs to a different task, which resumes because of it as long as there is a place.
+    /// Each belongs to a different task, which resumes because of it while there are places.
     #[benchmark]
     fn claim(n: Linear<1, { bounds::MAX_CLAIMS }>) -> Result<(), BenchmarkError> {
         let table = table(1, SAMPLES);

@@ -1,4 +1,4 @@
-//! What the chain keeps of a round.
+//! What the chain keeps about a round.
 
 use crate::{attestation::Seat, rewards::Settlement, tasks::Task};
 use codec::{Decode, Encode, MaxEncodedLen};
@@ -48,7 +48,7 @@ pub struct Round<AccountId> {
     /// The attesters, once a draw has filled the quorum, including those who have lost their seats; none again if all were given
     /// back because too few committed.
     pub seats: Seats<AccountId>,
-    /// How often seats were drawn anew since a draw filled the quorum; [`bounds::MAX_REDRAWS`] also if nobody was there to draw.
+    /// How often seats were drawn anew since a draw filled the quorum; also [`bounds::MAX_REDRAWS`] if there was nobody to draw.
     pub redraws: u8,
     /// The seed of the audits of the current challenge, or of the last one.
     pub audit_seed: Option<Hash>,

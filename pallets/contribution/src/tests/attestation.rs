@@ -91,16 +91,17 @@ fn seats_of_first(own: usize, stakes: &[Balance]) -> usize {
 fn seats_follow_the_stake_and_more_accounts_have_no_more_than_that() {
     let others = [100; 100];
     let beside = |stake: Balance| [&[stake][..], &others[..]].concat();
-    // A stake of 9.1 %, whole: 8.4 % of the seats, and a quarter of all rounds. By stake it would have 21 % of all fees.
+    // A stake of 9.1 %, in one account: 8.4 % of the seats, and a seat in a quarter of all rounds. Split by stake, it would have 21
+    // % of all fees.
     let whole = seats_of_first(1, &beside(1_000));
     assert!((880..1_130).contains(&whole), "{whole}");
-    // Split in ten: 9.1 %.
+    // Split among ten accounts: 9.1 %.
     let split = seats_of_first(10, &[100; 110]);
     assert!((960..1_220).contains(&split), "{split}");
-    // Half of all stake, whole: one seat of three at most. By stake it would have 86 % of all fees.
+    // Half of all stake, in one account: at most one seat of three. Split by stake, it would have 86 % of all fees.
     let whole = seats_of_first(1, &beside(10_000));
     assert!((3_400..3_620).contains(&whole), "{whole}");
-    // Split in a hundred: half of the seats.
+    // Split among a hundred accounts: half of the seats.
     let split = seats_of_first(100, &[100; 200]);
     assert!((5_780..6_220).contains(&split), "{split}");
 }
@@ -227,7 +228,7 @@ fn contradictions_are_refused(from: usize) {
             }),
             bend(|score| score.table.passes[0].members = vec![false]),
             bend(|score| score.table.merge = None),
-            // The gain is enough, and nothing merged; or the other way round.
+            // The gain is large enough, but nothing is merged; or the other way round.
             bend(|score| score.table.merge.as_mut().unwrap().pay = None),
             bend(|score| {
                 let merge = score.table.merge.as_mut().unwrap();
@@ -252,7 +253,7 @@ fn contradictions_are_refused(from: usize) {
                 reveal_attestation(&attester(number), id, bent),
                 Error::<Test>::ClaimInconsistent
             );
-            // All of the claim was committed, not only its root.
+            // The commitment covers the whole claim, not only its root.
             assert_noop!(
                 reveal_attestation(&attester(number), id, &score),
                 Error::<Test>::CommitmentMismatch

@@ -99,7 +99,7 @@ fn answers_to_other_audits_are_refused() {
             change(&mut other);
             assert_noop!(send_answers(&who, TASK, other), error);
         };
-        // A seed that draws two samples, and two rows.
+        // A seed that draws two different samples, and two different rows.
         let differs = |of: fn(&AuditAnswer) -> u32| {
             (1..own.len()).find(|other| of(&own[*other]) != of(&own[0]))
         };
@@ -189,7 +189,7 @@ fn a_copied_attestation_cannot_be_revealed_and_copied_work_not_be_audited() {
             send_answers(&copier, TASK, shown),
             Error::<Test>::AuditOtherWork
         );
-        // Not even with all of the other's evaluations.
+        // Not even with all of the other attester's evaluations.
         assert_noop!(
             answer_audits(&copier, TASK, &score),
             Error::<Test>::AuditOtherWork

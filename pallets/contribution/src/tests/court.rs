@@ -59,7 +59,7 @@ fn first() -> Round<AccountId> {
     Rounds::<Test>::get(TASK, FIRST).unwrap()
 }
 
-/// What a table claims of a round of the task.
+/// What a table claims about a round of the task.
 fn claim_in(round: RoundId, score: &Score) -> ShareClaim {
     let base_root = Rounds::<Test>::get(TASK, round).unwrap().base_root;
     score.table.summary().claim(&base_root)
@@ -399,7 +399,7 @@ fn a_draw_that_finds_too_few_seats_nobody() {
     });
 }
 
-/// All attesters of a task can be replaced once.
+/// All attesters of a task can be replaced only once.
 #[test]
 fn when_every_seat_is_taken_none_is_drawn_anew() {
     ExtBuilder::default().build_and_execute(|| {
@@ -551,7 +551,7 @@ fn a_window_stays_open_for_who_found_no_room_but_not_for_ever() {
         assert_eq!(events(), [extended]);
         run_blocks(4);
         assert!(Contribution::disputable(TASK, FIRST, &attester(0)).is_some());
-        // Over, and opened again by the last of the disputes.
+        // The window is over, and the last of the disputes opens it again.
         Contribution::dispute_opened(TASK, FIRST);
         run_blocks(3);
         assert!(Contribution::disputable(TASK, FIRST, &attester(0)).is_none());
@@ -629,7 +629,7 @@ fn stake_cannot_leave_before_the_longest_round_is_over() {
             assert_ok!(reveal_attestation(last, TASK, &truth));
             run_to_phase(TASK, Phase::Challenge);
             audit(TASK, |who| (*who == liar).then(|| truth.clone()));
-            // Twice a dispute is opened in the last block: of the window, and of the longer one.
+            // Twice, a dispute is opened in the last block: that of the window, and that of the extended one.
             to_last_block();
             Contribution::dispute_opened(TASK, FIRST);
             let latest = current(TASK).phase_started_at + longest + MaxDisputeBlocks::get();
@@ -659,8 +659,8 @@ fn stake_cannot_leave_before_the_longest_round_is_over() {
 #[test]
 #[should_panic(expected = "stake could leave before the round that it answers for is over")]
 fn stake_that_unbonds_too_soon_is_not_a_configuration() {
-    // Four draws of three phases, each of 20 blocks and late by up to 3, of disputes for 20, and of seats and audits, each
-    // late by 3; and once more late by 3.
+    // Four draws, each with three phases of 20 blocks that are late by up to 3, disputes for 20 blocks, and draws of seats and
+    // audits that are each late by 3; and once more 3 blocks late.
     UnbondingBlocks::set(4 * (3 * 23 + 20 + 2 * 3) + 3);
     Contribution::integrity_test();
 }

@@ -34,7 +34,7 @@ fn fee(published: DispatchResultWithPostInfo) -> Pays {
     published.unwrap().pays_fee
 }
 
-/// As a wallet claims: with no more than the view says.
+/// Claims as a wallet does: with no more than the view says.
 fn claim_known(who: &AccountId) -> sp_runtime::DispatchResult {
     let view = claimable(who).unwrap();
     let bare = |round| ClaimItem {
@@ -191,7 +191,7 @@ fn who_earned_nothing_is_promised_nothing() {
     });
 }
 
-/// That holds from the first round whose credit is not known; and negative credits count.
+/// This holds from the first round whose credit is not known; and negative credits count.
 #[test]
 fn what_several_rounds_pay_is_exact_or_not_known() {
     ExtBuilder::default().build_and_execute(|| {
@@ -223,7 +223,7 @@ fn what_several_rounds_pay_is_exact_or_not_known() {
         assert_ok!(publish(SECOND, &tables[1], &[0]));
         let (known, unknown, all) = seen();
         assert_eq!((known, unknown), (vec![0, 1, 2], vec![]));
-        // The harm of the second is made good by the third, before more is paid.
+        // The third makes up for the harm of the second before more is paid.
         let view = Contribution::ledger(TASK, who.clone()).unwrap();
         assert_eq!((view.ledger.sum, view.paid), (0, 0));
         let free = Balances::free_balance(&who);
@@ -233,7 +233,7 @@ fn what_several_rounds_pay_is_exact_or_not_known() {
         let paid = |round| submission(TASK, round, &who).claimed.unwrap().paid;
         assert_eq!((paid(FIRST), paid(SECOND)), (first, 0));
         assert_eq!(first + paid(THIRD), all);
-        // Half of what it is credited; but for rounding.
+        // Half of what it is credited, except for rounding.
         assert!(paid(THIRD).abs_diff(first) <= 1);
     });
 }
@@ -368,7 +368,7 @@ fn false_credits_are_refused() {
     });
 }
 
-/// A false table that nobody disputed names a delta that nobody revealed in the round: that of another round, or none.
+/// A false table that nobody disputed names a delta that nobody revealed in the round: one of another round, or none at all.
 #[test]
 fn rows_of_no_entrant_are_nobodys_credit() {
     ExtBuilder::default().build_and_execute(|| {
@@ -423,8 +423,8 @@ fn a_proof_that_is_given_counts_for_more_than_what_was_published() {
     });
 }
 
-/// An account that did harm may still give that credit up, together with everything that it had gathered. That others know about it
-/// changes nothing.
+/// An account that did harm may still give that credit up, together with everything that it had gathered. It changes nothing that
+/// others know about it.
 #[test]
 fn what_is_published_is_not_claimed_for_anybody() {
     ExtBuilder::default().build_and_execute(|| {

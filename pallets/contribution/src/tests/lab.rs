@@ -57,12 +57,12 @@ pub struct Lab {
     pub records: Vec<Vec<u8>>,
     /// Roots of the shards.
     pub roots: Vec<Hash>,
-    /// If samples are drawn: what they are drawn from.
+    /// If samples are drawn, what they are drawn from.
     pub pool: Option<Vec<u8>>,
     pub deltas: BTreeMap<Hash, Vec<u8>>,
 }
 
-/// Four pixels by chance and a label: one sample in eight is of class 0.
+/// Four random pixels and a label: one sample in eight is of class 0.
 fn record(shard: u32, sample: u32) -> [u8; 5] {
     let [a, b, c, d, ..] = blake2_256(&[&shard.to_le_bytes(), &sample.to_le_bytes()]);
     [a, b, c, d, u8::from(!sample.is_multiple_of(8))]
@@ -227,7 +227,7 @@ impl Lab {
         self.keep(vec![Entry { position, change }])
     }
 
-    /// A delta that goes anywhere.
+    /// A delta in a random direction.
     pub fn noise(&mut self, number: u8) -> Vec<u8> {
         let entry = |position: u32| {
             let [byte, ..] = blake2_256(&[b"noise", &[number], &position.to_le_bytes()]);
@@ -288,7 +288,7 @@ impl Lab {
         }
     }
 
-    /// From an open Commit phase to AttestCommit, its seats drawn: contributor `n` submits delta `n`.
+    /// Plays from an open Commit phase to AttestCommit, with its seats drawn: contributor `n` submits delta `n`.
     pub fn play_to_attestation(&mut self, id: TaskId, contributors: u8) {
         let deltas: Vec<_> = (0..contributors)
             .map(|number| (contributor(number), self.delta(number)))
@@ -296,7 +296,7 @@ impl Lab {
         self.submit(id, &deltas);
     }
 
-    /// From an open Commit phase to AttestCommit, its seats drawn: these accounts submit these deltas.
+    /// Plays from an open Commit phase to AttestCommit, with its seats drawn: these accounts submit these deltas.
     pub fn submit(&self, id: TaskId, deltas: &[(AccountId, Vec<u8>)]) {
         for (who, delta) in deltas {
             assert_ok!(commit(who, id, delta));
@@ -309,27 +309,27 @@ impl Lab {
         run_to_phase(id, Phase::AttestCommit);
     }
 
-    /// From AttestCommit to the challenge window, with every seat honest.
+    /// Plays from AttestCommit to the challenge window, with every seat honest.
     pub fn play_to_challenge(&self, id: TaskId) -> Score {
         let score = self.score(id);
         attest(id, |_| Some(score.clone()));
         score
     }
 
-    /// From AttestCommit into the challenge window, with every seat honest and audited.
+    /// Plays from AttestCommit into the challenge window, with every seat honest and audited.
     pub fn play_attestation(&self, id: TaskId) -> Score {
         let score = self.play_to_challenge(id);
         audit(id, |_| Some(score.clone()));
         score
     }
 
-    /// A whole round, with every player honest; the lab then has the merged weights.
+    /// Plays a whole round, with every player honest; the lab then has the merged weights.
     pub fn play(&mut self, id: TaskId, contributors: u8) -> ShareTable {
         self.play_to_attestation(id, contributors);
         self.finish(id)
     }
 
-    /// From AttestCommit to the end of the round, with every player honest; the lab then has the merged weights.
+    /// Plays from AttestCommit to the end of the round, with every player honest; the lab then has the merged weights.
     pub fn finish(&mut self, id: TaskId) -> ShareTable {
         let score = self.score(id);
         self.weights = score.weights.clone();
@@ -338,7 +338,7 @@ impl Lab {
     }
 }
 
-/// From AttestCommit to the end of the round, with every seat of this opinion.
+/// Plays from AttestCommit to the end of the round, with every seat attesting this score.
 pub fn settle(id: TaskId, score: &Score) {
     let round = task(id).round;
     attest(id, |_| Some(score.clone()));
@@ -504,7 +504,7 @@ pub fn reveal(who: &AccountId, id: TaskId, delta: &[u8]) -> DispatchResult {
     Contribution::reveal(signed(who), id, task(id).round, bytes, SALT)
 }
 
-/// What a table claims of the current round.
+/// What a table claims about the current round.
 pub fn claim_of(id: TaskId, table: &ShareTable) -> ShareClaim {
     table.summary().claim(&current(id).base_root)
 }
@@ -546,8 +546,8 @@ pub fn reveal_table(
     Contribution::reveal_attestation(signed(who), id, round, table, *work, SALT)
 }
 
-/// From AttestCommit to the challenge window: every seat that has something to commit and to reveal
-/// attests what `says` gives it, if anything.
+/// Plays from AttestCommit to the challenge window: every seat that has something to commit and to reveal attests what `says` gives
+/// it, if anything.
 pub fn attest(id: TaskId, says: impl Fn(&AccountId) -> Option<Score>) {
     let seats = || current(id).seats.into_iter().filter(|seat| seat.sits());
     for seat in seats().filter(|seat| seat.commitment.is_none()) {
@@ -564,8 +564,8 @@ pub fn attest(id: TaskId, says: impl Fn(&AccountId) -> Option<Score>) {
     run_to_phase(id, Phase::Challenge);
 }
 
-/// All seats of a round commit to a table, so that it goes on to AttestReveal. If nobody shows it and nobody else can be drawn, the
-/// round ends unattested.
+/// All seats of a round commit to a table, so that it moves on to AttestReveal. If nobody shows it and nobody else can be drawn,
+/// the round ends unattested.
 pub fn commit_tables(id: TaskId, score: &Score) {
     for seat in current(id).seats {
         assert_ok!(commit_attestation(&seat.account, id, score));
@@ -573,8 +573,8 @@ pub fn commit_tables(id: TaskId, score: &Score) {
     run_to_phase(id, Phase::AttestReveal);
 }
 
-/// From AttestCommit to the next round: all seats commit to a table, nobody shows it, and nobody else can be drawn. Those who are
-/// slashed for it offer anew.
+/// Plays from AttestCommit to the next round: all seats commit to a table, nobody shows it, and nobody else can be drawn. Those
+/// slashed for it make a new offer.
 pub fn withhold_tables(id: TaskId, score: &Score) {
     let seats = current(id).seats;
     commit_tables(id, score);
@@ -641,7 +641,7 @@ pub fn publish_credits(
     Contribution::publish_credits(signed(&account(50)), id, round, proofs.try_into().unwrap())
 }
 
-/// A claim of a round by row `row` of its table.
+/// A claim for a round by row `row` of its table.
 pub fn item(id: TaskId, round: RoundId, table: &ShareTable, row: u32) -> ClaimItem {
     ClaimItem {
         task: id,

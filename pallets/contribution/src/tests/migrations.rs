@@ -13,7 +13,7 @@ use frame_support::{
 };
 use gotong_protocol::{RoundId, TaskId, TaskName};
 
-/// As version 8 stored a task: its name took 32 bytes.
+/// A task as version 8 stored it: its name took 32 bytes.
 fn in_version_8(task: &Task<AccountId>) -> Vec<u8> {
     let name = task.terms.name.as_str().unwrap().as_bytes();
     let mut padded = [0; 32];
@@ -52,7 +52,7 @@ fn names_become_text() {
         assert_eq!(Contribution::on_chain_storage_version(), 9);
         assert_ok!(Contribution::do_try_state());
 
-        // Once.
+        // It runs only once.
         V8ToV9::<Test>::on_runtime_upgrade();
         assert_eq!(state(), before);
     });

@@ -322,7 +322,7 @@ fn who_has_held_no_seat_for_long_makes_room() {
     });
 }
 
-/// Stake that comes and goes while a seat keeps the attester in the registry.
+/// The stake changes while a seat keeps the attester in the registry.
 #[test]
 fn the_registry_follows_the_stake() {
     ExtBuilder::default().build_and_execute(|| {
@@ -342,7 +342,7 @@ fn the_registry_follows_the_stake() {
         assert_ok!(offer(&leaver, 5));
         assert_ok!(Contribution::do_try_state());
 
-        // Convicted in another task: all is gone, and the account registers anew.
+        // It is convicted in another task: everything is gone, and the account registers anew.
         crate::stakes::Stakes::<Test>::forfeit(&liar, &account(50));
         assert_eq!(stake_of(&liar), Some(0));
         assert_ok!(Contribution::register(signed(&liar), Roles::ATTESTER, 300));

@@ -40,7 +40,7 @@ enum Step {
     /// Everybody does what the protocol asks for in the task's current phase, except that some
     /// attesters lie if told to.
     Duty(u8, bool),
-    /// Contributors claim what they can, in an order by this seed, and some of it never.
+    /// Contributors claim what they can, in an order drawn from this seed, and some of it never.
     ClaimAll(u8, u64),
 }
 
@@ -94,7 +94,7 @@ impl World {
             contributor: bits & 1 > 0,
             attester: bits & 2 > 0,
         };
-        // Whether a call succeeds does not matter here: what it leaves behind does.
+        // Whether a call succeeds does not matter here; the state that it leaves behind does.
         let _ = match step {
             Step::Register(who, bits, stake) => {
                 let registered = Contribution::register(signed(&actor(who)), roles(bits), stake);
@@ -233,7 +233,7 @@ impl World {
         Contribution::dispute_closed(id, round, more.then_some(2));
     }
 
-    /// Some of the claims of all contributors, each one's in order. What is due before it can be released is paid in
+    /// Makes some of the claims of all contributors, each contributor's in order. What is due before it can be released is paid in
     /// full.
     fn claim_all(&self, id: TaskId, seed: u64) {
         let mut dice = seed | 1;

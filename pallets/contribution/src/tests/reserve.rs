@@ -25,7 +25,7 @@ struct Case {
     fee_permille: u16,
     doubt_q8: u16,
     stakes: Vec<Balance>,
-    /// Who claims next, modulo those who can.
+    /// Who claims next, modulo the number of those who can.
     order: Vec<u8>,
 }
 
@@ -48,7 +48,7 @@ fn round() -> impl Strategy<Value = Invented> {
     let gain = (0u32..36, any::<i64>(), prop::bool::weighted(0.3))
         .prop_map(|(bits, seed, is_any)| is_any.then_some(seed >> (63 - bits)));
     (prop::collection::vec(parts(), 1..5), gain).prop_map(|(parts, gain)| {
-        // The sum of the values, which is what a merge of honest deltas gains, or anything else.
+        // The sum of the values, which is what a merge of honest deltas gains, or any other number.
         let sum: i64 = parts.iter().flatten().sum();
         let most = 1i64 << 36;
         let gain = gain.unwrap_or(sum).clamp(-most, most);
@@ -92,7 +92,7 @@ fn play(case: &Case) -> Vec<ShareTable> {
         doubt_q8: case.doubt_q8,
         ..ShareTerms::default()
     };
-    // Enough for any price, or not for a second round.
+    // Enough for any price, or too little for a second round.
     <Balances as frame_support::traits::fungible::Mutate<_>>::set_balance(&sponsor(), 1 << 40);
     assert_ok!(lab.open_with(terms, 3 * case.cap));
     let play = |round: &Invented| {
@@ -113,7 +113,7 @@ struct Expected {
 }
 
 impl Expected {
-    /// Gives back what is due.
+    /// Adds a credit, and returns the pay that is due.
     fn add(&mut self, case: &Case, credit: Credit, rate: u64) -> Balance {
         let scaled = |amount: u128| pay::mul_div(amount, rate.into(), 1 << 32).unwrap();
         let counted = match rate == pay::WHOLE_Q32 {

@@ -50,7 +50,7 @@ fn release(round: RoundId) -> sp_runtime::DispatchResult {
     Contribution::release(signed(&account(50)), TASK, round)
 }
 
-/// A round of these contributors, in which the table says so: see [`invented`].
+/// Plays a round of these contributors that settles on an [`invented`] table.
 fn play_invented(lab: &mut Lab, parts: Vec<Vec<i64>>, gain: i64) -> ShareTable {
     lab.play_to_attestation(TASK, parts.len() as u8);
     let score = invented(lab, TASK, parts, gain);
@@ -224,7 +224,7 @@ fn one_contributor_is_credited_all_of_the_gain() {
     });
 }
 
-/// A delta of no use is sometimes merged by luck on A, and then does harm on B.
+/// A useless delta is sometimes merged by luck on A, and then does harm on B.
 #[test]
 fn a_merge_that_harms_on_b_is_credited_and_pays_nobody() {
     ExtBuilder::default().build_and_execute(|| {
@@ -409,7 +409,7 @@ fn void_rounds_are_claimed_in_their_order_without_a_proof() {
         }
         assert_ok!(lab.open_with(terms, POOL));
         let who = contributor(0);
-        // Nobody shows a table; claims differ; all is dropped; and then a good one.
+        // Nobody shows a table; claims differ; everything is dropped; and then a good one.
         lab.play_to_attestation(TASK, 2);
         withhold_tables(TASK, &lab.score(TASK));
         lab.play_to_attestation(TASK, 2);
@@ -479,7 +479,7 @@ fn who_did_not_reveal_has_nothing_to_claim_and_nothing_in_the_way() {
         run_to_phase(TASK, Phase::AttestCommit);
         let first = lab.finish(TASK);
         let second = lab.play(TASK, 2);
-        // Row 0 of the first is that of the second contributor.
+        // Row 0 of the first table belongs to the second contributor.
         assert_noop!(
             claim(&contributor(0), TASK, FIRST, &first, 0),
             Error::<Test>::NothingToClaim
@@ -642,7 +642,7 @@ fn what_nobody_can_be_owed_goes_back_to_the_pool_at_each_claim() {
         let mut lab = Lab::default();
         register(3, 3);
         lab.open();
-        // The first is credited and proves nothing: of its groups one makes all of its value.
+        // The first is credited but proves nothing: all of its value comes from one of its groups.
         let mut unsure = vec![0; 16];
         unsure[0] = 1 << 16;
         let parts = vec![unsure, sure(1 << 16), sure(1 << 16)];
@@ -973,7 +973,7 @@ fn attesters_are_paid_for_their_work_whatever_a_round_gains() {
     });
 }
 
-/// Otherwise somebody who sends noise, and attests it, would be paid for each delta.
+/// Otherwise somebody who sends noise and attests it would be paid for each delta.
 #[test]
 fn more_deltas_are_no_more_work_to_be_paid() {
     for contributors in [1, 5] {
@@ -1040,7 +1040,7 @@ fn a_round_starts_only_if_the_pool_covers_its_work_besides_its_cap() {
         let harmful = lab.delta(2);
         lab.submit(TASK, &[(contributor(0), harmful)]);
         lab.finish(TASK);
-        // All of the cap is there.
+        // The whole cap is there.
         assert_eq!(task(TASK).purse.pool, 10_000);
         assert_eq!(task(TASK).state, TaskState::Paused);
         let top_up = |amount| Contribution::top_up(signed(&sponsor()), TASK, amount);

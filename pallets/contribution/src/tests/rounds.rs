@@ -264,7 +264,7 @@ fn so_many_rounds_advance_in_a_block_and_the_rest_in_the_next() {
         assert_eq!(tasks.each_ref().map(started), [6, 6, 1]);
         next_block();
         assert_eq!(tasks.each_ref().map(started), [6, 6, 7]);
-        // The one that has been due for longest goes first, whatever its place in the schedule.
+        // The round that has been due for longest goes first, whatever its place in the schedule.
         run_blocks(5);
         assert_eq!(tasks.each_ref().map(started), [11, 11, 12]);
         assert_eq!(Schedule::<Test>::get().len(), 3);
@@ -387,7 +387,7 @@ fn deposit(who: &AccountId) -> Balance {
     Balances::balance_on_hold(&HoldReason::CommitDeposit.into(), who)
 }
 
-/// Whatever is revealed is spent: the sponsor's shard, and the contributors' deltas.
+/// Whatever is revealed is used up: the sponsor's shard, and the contributors' deltas.
 #[test]
 fn nothing_is_revealed_before_there_are_attesters() {
     ExtBuilder::default().build_and_execute(|| {
@@ -576,7 +576,7 @@ fn attesters_are_asked_for_at_a_bounded_pace() {
         assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
         let looked = Weights::look() + Weights::end_commit(0);
         let costs: Vec<_> = (0..12).map(|_| next_block() == looked).collect();
-        // It looks in the next block, then every two blocks, the shortest window, and when a window of five is over.
+        // It looks in the next block, then every two blocks, which is the shortest window, and when a window of five is over.
         let (yes, no) = (true, false);
         assert_eq!(
             costs,

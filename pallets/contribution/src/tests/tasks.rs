@@ -25,7 +25,7 @@ fn opening_holds_pool_and_bond_and_starts_a_round() {
         let lab = Lab::default();
         let id = lab.open();
         assert_eq!(held(HoldReason::Pool), POOL);
-        // The cap of a round, which is more than the least bond.
+        // The cap of a round, which is more than the smallest bond.
         assert_eq!(held(HoldReason::Bond), 10_000);
         let mut terms = lab.terms();
         terms.cap_per_round = 4_096;
@@ -101,7 +101,7 @@ fn bad_terms_are_refused_by_name() {
             &|t| t.delta_bytes = (192 << 10) + 1,
             Error::TermsDeltaInvalid,
         );
-        // Longer than a delta of so small a model can be.
+        // Longer than a delta for such a small model can be.
         refused(&|t| t.delta_bytes = 65 << 10, Error::TermsDeltaInvalid);
         // Less than a millibit.
         refused(&|t| t.price_per_millibit = 10_001, Error::TermsCapInvalid);
@@ -246,7 +246,7 @@ fn the_recipe_is_what_the_terms_say() {
 fn a_model_that_is_too_heavy_for_its_window_is_refused() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
-        // Few weights, and every token attends to a thousand others, in every value by itself.
+        // Few weights, and every token attends to a thousand others, separately in every value.
         lab.graph = Graph::transformer(&gotong_scoring::Transformer {
             vocab: 2,
             tokens: 1024,
@@ -483,7 +483,7 @@ fn idle_tasks_are_closed_and_make_room() {
             Error::<Test>::TooManyLiveTasks
         );
         events();
-        // A block advances two rounds, so that the third began its windows a block later.
+        // A block advances two rounds, so the third began its windows a block later.
         run_blocks(2);
         let told = events();
         for id in &ids {
@@ -612,7 +612,7 @@ fn a_block_looks_at_one_task_that_may_be_idle() {
             Tasks::<Test>::insert(TaskId(id), task(TaskId(0)));
         }
         crate::NextTask::<Test>::put(TaskId(5));
-        // Nothing to give back, for these were never opened.
+        // There is nothing to give back, because these were never opened.
         (1..5).for_each(|id| {
             Tasks::<Test>::mutate_extant(TaskId(id), |task| {
                 (task.purse.pool, task.purse.bond) = (0, 0);

@@ -224,7 +224,7 @@ fn wait(lab: &Lab) {
 #[test]
 fn rounds_that_wait_for_attesters() {
     breaks_later(37, wait, || SeatsPromised::<Test>::put(2));
-    // Looked at when the window is over.
+    // It is looked at only after the window is over.
     breaks_later(39, wait, || {
         let ends_at = current(TASK).ends_at;
         Schedule::<Test>::mutate(|schedule| schedule[0].1 = ends_at);
@@ -233,7 +233,7 @@ fn rounds_that_wait_for_attesters() {
     breaks_later(39, wait, || {
         with_round(SECOND, |round| round.redraws = 1);
     });
-    // In a window that began too late.
+    // The window began too late.
     breaks_later(39, wait, || {
         with_round(SECOND, |round| round.phase_started_at -= 1);
         IdleBlocks::set(1);
@@ -465,7 +465,7 @@ fn seats_and_settlements() {
         with_settlement(|settlement| settlement.pot = 0);
     });
     breaks_claimed(20, || {
-        // Credits that do not add up to the gain.
+        // The credits do not add up to the gain.
         with_settlement(|settlement| settlement.claim.merged.as_mut().unwrap().gain += 1);
     });
     breaks_claimed(20, || {
@@ -593,7 +593,7 @@ fn credits() {
     };
     let put =
         move |round, who: AccountId| move || Credits::<Test>::insert((TASK, round), who, shown());
-    // Of somebody who took no part, or has claimed; of a round that is not over; and one that makes the sum wrong.
+    // The credit belongs to somebody who took no part, or who has claimed; to a round that is not over; or it makes the sum wrong.
     breaks(38, put(FIRST, contributor(2)));
     breaks(38, put(FIRST, contributor(0)));
     breaks(38, put(SECOND, contributor(0)));
@@ -651,7 +651,7 @@ fn ledgers() {
     breaks(31, || {
         with_account(contributor(0), |account| account.paid += 1)
     });
-    // Paid less than is proved, or more.
+    // The account was paid less than what is proved, or more.
     breaks(31, || {
         with_claimed(|claimed| claimed.proved += 1 << 20);
         with_account(contributor(0), |account| account.ledger.proved += 1 << 20);

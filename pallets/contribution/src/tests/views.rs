@@ -227,7 +227,8 @@ fn ledgers_show_what_is_proved_paid_and_open() {
         assert_eq!((view.ledger, view.next), (ledger, None));
         assert!(view.is_proven && view.doubt > 0 && view.paid > 0);
         assert_eq!(view.doubt, ledger.sum as u128 - u128::from(ledger.proved));
-        // All of the credits: 20 planck a millibit, over the samples that pay, less the attesters' part.
+        // All of the credits: 20 planck per millibit, over the samples that pay, minus the
+        // attesters' part.
         let all = ledger.sum as u128 * 20 * 899 / (32 * 65_536);
         assert_eq!(view.paid + view.open, all);
         assert!(view.open > 0);

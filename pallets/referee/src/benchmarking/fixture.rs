@@ -68,17 +68,18 @@ fn facts(graph: Graph) -> RoundFacts {
 
 /// The longest sample, and about as many weights and ops as a model may have.
 fn largest_model() -> Graph {
-    // Two layers have three ops between them.
+    // Each layer in between adds three ops.
     let others = vec![NARROW; MAX_OPS / 3 - 1];
     Graph::mlp(&[vec![bounds::MAX_RECORD_BYTES - 1, OUTPUTS], others].concat())
 }
 
-/// For the largest model.
+/// Facts about a round of the largest model.
 pub(super) fn largest() -> RoundFacts {
     facts(largest_model())
 }
 
-/// For the model whose stages take the most to list: a transformer with as many ops as possible.
+/// Facts about a round of the model whose stages take the most to list: a transformer with as many
+/// ops as possible.
 pub(super) fn deepest() -> RoundFacts {
     facts(Graph::transformer(&Transformer {
         vocab: NARROW,
@@ -155,7 +156,7 @@ pub(super) fn table() -> ShareTable {
     }
 }
 
-/// Its summary, with these weights halfway to every merge.
+/// The table's summary, with these weights halfway to every merge.
 pub(super) fn summary_at(midpoint: Hash) -> TableSummary {
     let mut table = table();
     table
@@ -185,7 +186,7 @@ fn full_delta() -> Delta {
     Delta::new(parameters, (0..CHUNK as u32).map(entry).collect()).expect("a delta")
 }
 
-/// What it changes, with two magnitudes, because they take more bytes.
+/// The change at a position, with two magnitudes, because they take more bytes.
 pub(super) fn change(position: u32) -> i16 {
     if position.is_multiple_of(2) {
         1

@@ -43,7 +43,7 @@ const MOST_NODES: u32 = 256;
 /// Samples of a group.
 const GROUP: u32 = SAMPLES / 2 / GROUPS as u32;
 
-/// What the accused stands for about a word of a group's gradient.
+/// What the accused defends about a word of a group's gradient.
 fn gradient(word: backward::Statement) -> Statement {
     Statement::Gradient {
         stage: STAGE,
@@ -235,7 +235,7 @@ mod benchmarks {
 
     #[benchmark]
     fn answer_tile() {
-        // A gradient's is the longest.
+        // The tree of a gradient is the longest.
         let statement = Statement::GradientTiles {
             stage: STAGE,
             group: LAST_GROUP,

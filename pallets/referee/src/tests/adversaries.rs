@@ -14,7 +14,7 @@ fn friend() -> AccountId {
     account(9)
 }
 
-/// A chain in which `number` accounts stand for the same wrong table.
+/// A chain in which `number` accounts defend the same wrong table.
 fn seat_many(number: u8, liar: &Agent) -> Vec<AccountId> {
     let seats: Vec<AccountId> = (30..30 + number).map(account).collect();
     let tables: Vec<_> = seats.iter().map(|who| (who.clone(), liar)).collect();
@@ -108,7 +108,7 @@ fn a_friend_who_loses_on_purpose_saves_nobody() {
         assert_eq!(lost.verdict, Verdict::Abandoned);
         let both = change(&accused()) + change(&friend());
         assert_eq!(both, -(bond_of(1).div_ceil(2) as i128));
-        // That is no judgement of the table.
+        // That is not a judgement about the table.
         with_round(ID, |round| {
             round.window_ends = System::block_number() + WINDOW
         });

@@ -149,7 +149,7 @@ fn a_bond_that_cannot_be_paid_is_burned() {
     execute(|| {
         let (loser, nobody) = (challenger(), account(61));
         let issued = Balances::total_issuance();
-        // Half of it is less than the least that an account can have.
+        // Half of it is less than the smallest balance that an account can have.
         let bond = 2 * ExistentialDeposit::get() - 1;
         assert_ok!(Bonds::<Test>::hold(&loser, bond));
         assert_eq!(Bonds::<Test>::forfeit(&loser, &nobody, bond), 0);

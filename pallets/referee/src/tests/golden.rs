@@ -222,7 +222,7 @@ fn stored_layouts_are_what_they_were() {
     };
     let fall = |hash| [sum(hash, 7), sum(hash + 1, 8), number(9)].concat();
     let pass = [
-        // Members 0 and 2, of one byte.
+        // Members 0 and 2, in one byte.
         "0405".to_owned(),
         number(10),
         "010b000000".to_owned(),

@@ -29,17 +29,17 @@ pub const ROUND: RoundId = RoundId(1);
 pub const ID: (TaskId, RoundId) = (TASK, ROUND);
 /// Blocks that a test's challenge window lasts.
 pub const WINDOW: u32 = 10;
-/// Of rounds with several passes and a merge.
+/// The seed of rounds with several passes and a merge.
 const SEED: u64 = 2;
 const LANGUAGE_SEED: u64 = 5;
-/// Of a round of a large model with a merge.
+/// The seed of a round of a large model with a merge.
 const LARGE_SEED: u64 = 6;
 /// What any round that merges something can be accused of.
 pub const ROWS: Accusation = Accusation::Rows(Stage::Pass(0));
 pub const GRADIENTS: Accusation = Accusation::Gradients(Stage::Pass(0));
 pub const LOSSES: Accusation = Accusation::Losses(Half::A);
 
-/// The account that stands for a table.
+/// The account that defends a table.
 pub fn accused() -> AccountId {
     account(1)
 }
@@ -65,7 +65,7 @@ impl Dice {
 /// A party that computed the round, rightly or not, and plays by its result.
 pub struct Agent {
     player: RefCell<Player>,
-    /// The summary that it stands for. If it forges the summary, this is not the one of its table.
+    /// The summary that it defends. If it forges the summary, this is not the one of its table.
     summary: TableSummary,
 }
 
@@ -88,7 +88,7 @@ impl Agent {
         self.player.borrow().table().clone()
     }
 
-    /// The first thing that it doubts of a table.
+    /// The first thing that it doubts in a table.
     pub fn accuse(&self, theirs: &TableSummary) -> Option<Accusation> {
         self.player.borrow().accuse(theirs)
     }
@@ -102,7 +102,7 @@ impl Agent {
     }
 }
 
-/// What everybody knows of a round.
+/// What everybody knows about a round.
 pub struct Lab {
     pub facts: RoundFacts,
     pub table: ShareTable,
@@ -141,7 +141,7 @@ impl Lab {
         LAB.get_or_init(|| Self::new(&[2100, 32, 3], 8, 3, SEED))
     }
 
-    /// A round of a model with more parameters than one answer shows products of, and a longer trace than it shows.
+    /// A round of a model with more parameters than one answer can show products for, and a longer trace than it shows.
     pub fn large() -> &'static Self {
         static LAB: OnceLock<Lab> = OnceLock::new();
         LAB.get_or_init(|| Self::new(&[10, 22_000, 2], 8, 3, LARGE_SEED))
@@ -233,14 +233,14 @@ impl Lab {
         Player::new(facts, base, held, deltas, table).unwrap()
     }
 
-    /// A party that stands for another table, and computes everything else honestly.
+    /// A party that defends a different table, and computes everything else honestly.
     pub fn standing_for(&self, change: impl FnOnce(&mut ShareTable)) -> Agent {
         let mut table = self.table.clone();
         change(&mut table);
         Agent::new(self.player(table))
     }
 
-    /// A party whose table is right, but which stands for another summary.
+    /// A party whose table is right, but which defends another summary.
     pub fn forging(&self, change: impl FnOnce(&mut TableSummary)) -> Agent {
         let mut forger = self.honest();
         change(&mut forger.summary);
@@ -347,7 +347,7 @@ fn gradient(graph: &Graph, base: &[i16], samples: &Samples) -> Vec<i64> {
     gradient
 }
 
-/// Down the gradient, up the gradient, or in any direction.
+/// A delta down the gradient, up the gradient, or in a random direction.
 fn any_delta(dice: &mut Dice, gradient: &[i64]) -> Delta {
     let kind = dice.below(10);
     let size = [600, 900, 1500][dice.below(3) as usize];
@@ -403,7 +403,7 @@ fn drawn(record_len: usize, samples: u32, own: &[u8]) -> (HoldOut, RoundSamples)
     (hold_out, drawn)
 }
 
-/// Opens the challenge window of a round in which each account stands for its table.
+/// Opens the challenge window of a round in which each account has attested its table.
 pub fn seat(id: (TaskId, RoundId), tables: &[(AccountId, &Agent)]) {
     let facts = tables.first().map(|(_, agent)| agent.facts());
     for (who, agent) in tables {
@@ -443,8 +443,8 @@ pub fn accuse(who: &AccountId, agent: &Agent, accused: &AccountId) -> DisputeId 
     id
 }
 
-/// A dispute of an accused that stands for the table of `accused`, with the doubts of
-/// `challenger`: only the two of them, in a fresh round.
+/// A dispute between an accused that defends the table of `of_accused` and a challenger with the doubts of `of_challenger`: only
+/// the two of them, in a fresh round.
 pub fn dispute(of_accused: &Agent, of_challenger: &Agent) -> DisputeId {
     seat(ID, &[(accused(), of_accused)]);
     accuse(&challenger(), of_challenger, &accused())
@@ -506,7 +506,7 @@ pub fn verdict(id: DisputeId) -> Option<Verdict> {
     verdict_of(id).map(|closed| closed.verdict)
 }
 
-/// Root of all that is stored.
+/// Root of everything that is stored.
 pub fn state() -> Vec<u8> {
     sp_io::storage::root(StateVersion::V1)
 }

@@ -1,5 +1,5 @@
-//! Anybody who computes the right table convicts an attester that stands for a wrong one, and
-//! nobody can convict an attester that stands for the right one.
+//! Anybody who computes the right table convicts an attester that defends a wrong one, and nobody can convict an attester that
+//! defends the right one.
 
 use super::lab::*;
 use crate::{disputes::LONGEST_TRIAL, mock::*};
@@ -119,7 +119,7 @@ fn gradient_liars(lab: &Lab) -> Vec<Liar> {
     liars
 }
 
-/// One for every stage of a sample's forward and backward pass from which a word of a gradient follows.
+/// One liar for every stage of a sample's forward and backward pass from which a word of a gradient follows.
 fn backward_liars(lab: &Lab) -> Vec<Liar> {
     // The first and the last of what each op reads.
     let read = lab.facts.graph.parameters_read();
@@ -359,7 +359,7 @@ fn is_convicted(what: &str, lab: &Lab, liar: &Agent) -> Verdict {
     verdict.unwrap()
 }
 
-/// Plays all of these liars' disputes; returns how many they are.
+/// Plays all of these liars' disputes; returns how many there are.
 fn are_convicted(
     liars: impl Fn(&Lab) -> Vec<Liar>,
     is_expected: impl Fn(&Lie, &Verdict) -> bool,
@@ -487,7 +487,7 @@ fn inventing(honest: &Agent, mut trial: Trial) -> Option<Answer> {
     let mut shown = honest.answer(&trial)?;
     match &mut shown {
         Answer::Gradient(backward::Answer::Samples(added)) if is_of_all => added[0] += 1,
-        // Of two ops that read it.
+        // What two ops that read it add.
         Answer::Gradient(backward::Answer::Readers(added)) => added[0] += 1,
         _ => {}
     }

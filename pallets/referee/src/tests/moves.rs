@@ -22,7 +22,7 @@ use gotong_scoring::{
 use sp_runtime::{DispatchError, ModuleError};
 use std::collections::BTreeSet;
 
-/// Liars whose disputes go through every kind of statement, each of a round.
+/// Liars whose disputes go through every kind of statement, each with its round.
 fn long_disputes() -> Vec<(&'static Lab, Agent)> {
     let (lab, language) = (Lab::get(), Lab::language());
     let (position, by) = (5_000, 1);
@@ -247,7 +247,8 @@ impl Bits for Term {
 }
 
 impl Change {
-    /// Whether it changed part number `part`: there is one, and it is not empty.
+    /// Changes part number `part`. Returns whether it did: there is such a part, and it is not
+    /// empty.
     fn make(self, answer: &mut Answer, part: usize) -> bool {
         match answer {
             Answer::RowNodes(nodes) => part == 0 && self.of(nodes),
@@ -712,7 +713,7 @@ fn products(mut tiles: u32) -> u32 {
 #[test]
 fn no_honest_challenger_needs_more_moves_than_there_are() {
     let tiles = |tile: usize| MAX_PARAMETERS.div_ceil(tile) as u32;
-    // The row, and a tile. What a part was made of is the first that is shown of its product.
+    // The row, and a tile. The first products are shown together with what the part was made of.
     let row = strides::<RowSums>(bounds::MAX_SUBMISSIONS) + 1 + products(tiles(GRADIENT_TILE)) + 1;
     // A tile, a weight and a term.
     let term = strides::<()>(tiles(WEIGHT_TILE)) + 3;

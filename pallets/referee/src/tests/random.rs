@@ -14,7 +14,7 @@ use gotong_scoring::{
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The first account of those who hold seats, and of those who challenge.
+/// The number of the first account that holds a seat; that of the first challenger follows.
 const SEATS: u8 = 10;
 const CHALLENGERS: u8 = 30;
 
@@ -187,7 +187,7 @@ impl World {
         self.honest.contains(who)
     }
 
-    /// Whether it has the right table: a liar may, too.
+    /// Whether it has the right table: even a liar may.
     fn is_right(&self, who: &AccountId) -> bool {
         *self.parts[who].summary() == self.lab.table.summary()
     }
@@ -337,7 +337,7 @@ proptest! {
                 world.act(step);
                 closed.extend(events());
             }
-            // Now everybody who is honest disputes every table that differs.
+            // Now every honest party disputes every table that differs.
             for number in 0..world.challengers {
                 for seat in 0..world.seats {
                     if world.is_honest(&world.challenger(number)) {
@@ -364,7 +364,7 @@ proptest! {
                 burned += match verdict {
                     Verdict::Moot => 0,
                     verdict if verdict.convicts() => STAKE - reward,
-                    // The other half of a bond, which is odd if it is not all of its halves.
+                    // The other half of a bond; if the bond is odd, the halves differ.
                     _ if (2 * reward).is_multiple_of(DisputeBond::get()) => reward,
                     _ => reward + 1,
                 };

@@ -224,7 +224,7 @@ fn a_time_out_costs_as_many_ends_as_there_are() {
             assert_ok!(open(&account(20 + number), &accused(), ROWS));
         }
         run_blocks(MoveBlocks::get());
-        // Silence about one is a conviction, and ends all.
+        // Silence in one dispute is a conviction, and ends all of them.
         let (look, end) = (
             SubstrateWeight::<Test>::look(),
             SubstrateWeight::<Test>::end(7),

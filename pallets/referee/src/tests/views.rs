@@ -6,7 +6,7 @@ use gotong_protocol::{
 };
 use gotong_scoring::trial::Refusal;
 
-/// All of them, which are one page.
+/// All open disputes, which fit on one page.
 fn disputes(task: Option<TaskId>) -> Vec<DisputeView<AccountId>> {
     let page = Referee::disputes(task, DisputeId(0));
     assert_eq!(page.next, None);

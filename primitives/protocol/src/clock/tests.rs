@@ -170,7 +170,7 @@ fn attestation_needs_its_quorum() {
     assert_eq!(at(10, drawn(3, 1)), Some(Redraw));
 }
 
-/// Accomplices could sit down and do nothing, or step back from a draw anew, to end a round whose deltas they like.
+/// Accomplices could sit down and do nothing, or withdraw before a new draw, to end a round whose deltas they like.
 #[test]
 fn seats_that_do_nothing_are_given_back_as_long_as_no_table_is_shown() {
     let at = |now, facts: &Facts| next_phase(Phase::AttestCommit, now, 10, facts);
@@ -184,7 +184,7 @@ fn seats_that_do_nothing_are_given_back_as_long_as_no_table_is_shown() {
     assert_eq!(at(9, &spent), None);
     assert_eq!(at(10, &spent), Some(Vacate));
     for facts in [drawn_too_few, spent] {
-        // Whoever showed its table would hold its seat all the while; or nobody came for too long.
+        // An attester that showed its table would hold its seat all that time; or nobody came for too long.
         let shown = Facts {
             has_tables: true,
             ..facts
@@ -443,7 +443,7 @@ proptest! {
         prop_assert_eq!(next_phase(phase, now, ends_at, &facts), None);
     }
 
-    /// What ends a phase early ends it at any time before its window is over.
+    /// Whatever ends a phase early would also end it at any other time before its window is over.
     #[test]
     fn time_only_ever_ends_a_phase(
         phase in phase(), now in 0..20u32, ends_at in 0..20u32, facts in facts(),
@@ -457,7 +457,7 @@ proptest! {
         }
     }
 
-    /// Whatever everybody does, once somebody committed and all disputes find their end.
+    /// Every round ends, whatever anyone does, once somebody has committed and all disputes have been decided.
     #[test]
     fn every_round_ends(seen in prop::collection::vec((facts(), any::<bool>()), 64)) {
         let (mut phase, mut redraws, mut ended) = (Phase::Reveal, 0, None);
@@ -486,7 +486,7 @@ proptest! {
             }
             steps += 1;
         }
-        // Reveal, then three phases for each draw; the last asking may find nobody.
+        // Reveal, then three phases for each draw; the last draw may find nobody.
         prop_assert!(ended.is_some() && steps <= 1 + 3 * (1 + usize::from(MAX_REDRAWS)));
     }
 }

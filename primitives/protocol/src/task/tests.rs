@@ -72,7 +72,7 @@ fn names_have_a_length_and_come_back() {
     }
 }
 
-/// Clients take it for a string, so it has to be one in bytes, too.
+/// Clients take it for a string, so its bytes must be those of a string.
 #[test]
 fn a_name_is_encoded_as_text() {
     for text in ["a", "digits", "ä", &"x".repeat(32)] {
@@ -92,7 +92,7 @@ fn bytes_that_are_no_name_do_not_decode_or_are_refused() {
     assert!(decode(&[b'x'; 33]).is_err());
     assert!(decode(b"a\0").is_err(), "two encodings of one name");
     assert!(TaskName::decode(&mut &[4][..]).is_err(), "too short");
-    // Of any length that is said.
+    // Any length may be stated.
     assert!(TaskName::decode(&mut &u32::MAX.encode()[..]).is_err());
     let padded = [17, 0, b'd', b'e', b'm', b'o'];
     let decoded = TaskName::decode(&mut &padded[..]);
@@ -214,13 +214,13 @@ fn what_takes_longer_than_its_window_is_known() {
     let is_scored = |terms: TaskTerms, cost, parameters| {
         terms.load(cost, parameters, terms.places()) <= bounds::COST_PER_BLOCK
     };
-    // 64 samples, 25 times, in seven blocks.
+    // 64 samples, evaluated 25 times, in seven blocks.
     let most = 7 * (1 << 34) / (64 * 25);
     assert!(is_scored(terms(), most, 0));
     assert!(!is_scored(terms(), most + 1, 0));
     assert!(!is_scored(sealed(1, 66), most, 0));
     assert!(!is_scored(terms(), u64::MAX, 0));
-    // A thousand deltas take time of their own: of 100,000 parameters almost seven blocks.
+    // A thousand deltas take time of their own: with 100,000 parameters, almost seven blocks.
     assert!(is_scored(terms(), 1, 100_000));
     assert!(!is_scored(terms(), most, 100_000));
     assert!(!is_scored(terms(), 1, u32::MAX));
@@ -248,7 +248,7 @@ fn work_is_paid_by_products_and_not_by_deltas() {
         ..terms()
     };
     assert_eq!(most.most_per_round(1 << 20), None);
-    // Longer windows ask for less in a block, and not for less in all.
+    // Longer windows ask for less work in a block, but not for less in total.
     let mut slower = terms();
     slower.windows.attest_blocks *= 2;
     assert_eq!(slower.work_pay(1 << 20), terms().work_pay(1 << 20));
@@ -280,7 +280,7 @@ fn pools_are_large_and_are_not_published() {
         (1 << 24, 64, u32::MAX),
         (1 << 24, 4096, 1),
     ] {
-        // The longest record too: nobody sends a pool.
+        // The longest record is fine too: nobody sends a pool.
         let taken = drawn(records, samples, rounds).validate(16 << 10, 5, 8);
         assert_eq!(taken, Ok(()), "{records} {samples} {rounds}");
     }
@@ -345,7 +345,7 @@ fn golden_bytes() {
     );
 }
 
-/// Attesters reckon with as many in memory.
+/// Attesters plan for this many entries in memory.
 #[test]
 fn a_delta_has_an_entry_for_each_parameter_or_four_for_each_byte() {
     let terms = terms();

@@ -15,7 +15,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// The lowest `width` bits of `value`; `width <= 32`, and `value` has no higher bits.
+    /// Writes the lowest `width` bits of `value`; `width <= 32`, and `value` has no higher bits.
     pub fn put(&mut self, value: u32, width: u32) {
         self.pending |= u64::from(value) << self.filled;
         self.filled += width;
@@ -27,7 +27,7 @@ impl Writer {
         }
     }
 
-    /// `zeros` zeros and a one.
+    /// Writes `zeros` zeros and a one.
     pub fn put_unary(&mut self, mut zeros: u32) {
         while zeros >= 31 {
             self.put(0, 31);
@@ -36,7 +36,7 @@ impl Writer {
         self.put(1 << zeros, zeros + 1);
     }
 
-    /// A number below 2^15: its bit length in 4 bits, then what follows its leading one.
+    /// Writes a number below 2^15: its bit length in 4 bits, then the bits after its leading one.
     pub fn put_number(&mut self, number: u32) {
         let length = number.checked_ilog2().map_or(0, |whole| whole + 1);
         self.put(length, 4);
@@ -61,7 +61,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// From the first bit.
+    /// Reads from the first bit.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
         Ok(value as u32)
     }
 
-    /// The zeros before the next one, and that one; an error if they are more than `most`.
+    /// The zeros before the next one, and that one; an error if there are more than `most`.
     pub fn take_unary(&mut self, most: u32) -> Result<u32, DeltaError> {
         let mut zeros = 0;
         loop {
@@ -114,7 +114,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// [`Self::take_unary`], then [`Self::take`]: of one window if both are in it.
+    /// [`Self::take_unary`], then [`Self::take`]: from one window if it holds both.
     pub fn take_unary_and(&mut self, most: u32, width: u32) -> Result<(u32, u32), DeltaError> {
         let window = self.window();
         let zeros = window.trailing_zeros();
@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
         Ok((self.take_unary(most)?, self.take(width)?))
     }
 
-    /// What [`Writer::put_number`] wrote.
+    /// Reads what [`Writer::put_number`] wrote.
     pub fn take_number(&mut self) -> Result<u32, DeltaError> {
         match self.take(4)? {
             0 => Ok(0),

@@ -7,7 +7,7 @@
 //! | bits | field |
 //! | --- | --- |
 //! | number | entries in the chunk; nothing more follows if none |
-//! | 4 | Rice parameter `r`: of those that give the shortest code, the least |
+//! | 4 | Rice parameter `r`: the smallest that gives the shortest code |
 //! | number | the smaller magnitude |
 //! | number | how much larger the other one is; 0 if there is no other |
 //! | .. | each entry |
@@ -117,38 +117,38 @@ impl Delta {
         rice::encode(self)
     }
 
-    /// The delta to `parameters` weights of which `bytes` is the encoding. Total; time and
-    /// memory are in proportion to `bytes`: at most 4 entries of 8 bytes come of a byte.
+    /// Decodes `bytes` as a delta to `parameters` weights. Total; time and memory are in proportion
+    /// to `bytes`: a byte yields at most 4 entries of 8 bytes each.
     pub fn decode(bytes: &[u8], parameters: u32) -> Result<Self, DeltaError> {
         rice::decode(bytes, parameters)
     }
 
-    /// The same in no more memory than it takes: [`Delta::decode`] may take twice as much.
+    /// The same delta in no more memory than it needs: [`Delta::decode`] may take twice as much.
     pub fn shrunk(mut self) -> Self {
         self.entries.shrink_to_fit();
         self
     }
 
-    /// The largest part of a dense change, of which it keeps `keep_permille` thousandths (at
-    /// least one parameter) in each chunk. Of equal magnitudes the lower position is kept.
+    /// The largest part of a dense change, of which it keeps `keep_permille` thousandths (at least
+    /// one parameter) in each chunk. If magnitudes are equal, the lower position is kept.
     ///
-    /// The kept of a chunk fall in two groups, up to their mean magnitude and above; each takes
-    /// its group's mean, rounded to nearest and clamped to 32767, as magnitude. The delta of a
-    /// change that is zero everywhere is empty: it has an encoding, which [`Delta::decode`]
-    /// refuses.
+    /// The changes kept in a chunk fall into two groups, up to their mean magnitude and above; each
+    /// takes the mean of its group, rounded to nearest and clamped to 32767, as its magnitude. The
+    /// delta of a change that is zero everywhere is empty: it has an encoding, which
+    /// [`Delta::decode`] refuses.
     pub fn compress(change: &[i32], keep_permille: u32) -> Self {
         Self::of_largest(change, keep_permille, |kept| mean(kept, Rounding::Down))
     }
 
-    /// As [`Delta::compress`], but all that is kept of a chunk takes one magnitude. An entry is a
-    /// bit shorter, so that more entries fit: of normally distributed values, 40 % with one
-    /// magnitude leave out 22 % of the square norm, and 26 % with two, about as long, leave out 28 %.
+    /// As [`Delta::compress`], but everything kept in a chunk takes one magnitude. An entry is a
+    /// bit shorter, so more entries fit: for normally distributed values, 40 % with one magnitude
+    /// leave out 22 % of the square norm, and 26 % with two, about as long, leave out 28 %.
     pub fn compress_evenly(change: &[i32], keep_permille: u32) -> Self {
         Self::of_largest(change, keep_permille, |_| u64::MAX)
     }
 
-    /// The largest part of a change. `middle` tells, of the magnitudes that are kept of a chunk,
-    /// up to which they are in the group of the smaller ones.
+    /// The largest part of a change. Given the magnitudes kept in a chunk, `middle` returns the
+    /// largest that belongs to the group of smaller ones.
     fn of_largest(
         change: &[i32],
         keep_permille: u32,
@@ -189,7 +189,7 @@ impl Delta {
         &self.entries
     }
 
-    /// Sum of the squared changes; below 2^62, for positions are below 2^32.
+    /// Sum of the squared changes; below 2^62, because positions are below 2^32.
     pub fn square_norm(&self) -> u64 {
         let square = |entry: &Entry| u64::from(entry.change.unsigned_abs()).pow(2);
         self.entries.iter().map(square).sum()
@@ -200,8 +200,8 @@ impl Delta {
         self.square_norm().isqrt()
     }
 
-    /// Root of a plain Merkle tree with a leaf for every chunk of the parameters: what the chunk
-    /// adds to the encoding, filled with zeros to a whole byte. [`Delta::decode_chunk`] reads one.
+    /// Root of a plain Merkle tree with a leaf for every chunk of the parameters: the chunk's part
+    /// of the encoding, filled with zeros to a whole byte. [`Delta::decode_chunk`] reads one.
     pub fn root(&self) -> Hash {
         self.tree().root().hash
     }
@@ -252,7 +252,7 @@ impl Delta {
     }
 }
 
-/// Chunks of this many parameters.
+/// The number of chunks that this many parameters make.
 pub fn chunks(parameters: u32) -> u32 {
     parameters.div_ceil(CHUNK as u32)
 }
@@ -284,7 +284,7 @@ enum Rounding {
     Nearest,
 }
 
-/// Mean of some values; of none, 0.
+/// Mean of some values; 0 if there are none.
 fn mean(values: impl Iterator<Item = u64>, rounding: Rounding) -> u64 {
     let (sum, count) = values.fold((0, 0), |(sum, count), value| (sum + value, count + 1));
     let half = match rounding {

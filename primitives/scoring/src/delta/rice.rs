@@ -5,7 +5,7 @@ use super::{in_chunk, magnitudes, Delta, DeltaError, Entry, MAX_CHANGE};
 use crate::CHUNK;
 use alloc::vec::Vec;
 
-/// Largest Rice parameter: of gaps below 2^12 it leaves quotients of at most 1.
+/// Largest Rice parameter: for gaps below 2^12 it leaves quotients of at most 1.
 const MAX_RICE: u32 = 11;
 
 /// Encodes a delta.
@@ -59,7 +59,7 @@ fn gaps(entries: &[Entry], start: u32) -> Vec<u32> {
     entries.iter().map(gap).collect()
 }
 
-/// The Rice parameter that codes these gaps in the fewest bits; of equal ones the least.
+/// The Rice parameter that codes these gaps in the fewest bits; the smallest if several do.
 ///
 /// One more adds a bit to each gap and takes `ceil(q / 2)` off each quotient `q`. Quotients only
 /// fall, so the first that takes off no more than it adds ends the search.
@@ -88,7 +88,7 @@ pub fn decode(bytes: &[u8], parameters: u32) -> Result<Delta, DeltaError> {
     if entries.is_empty() {
         return Err(DeltaError::Empty);
     }
-    // By construction the entries are those of a delta.
+    // By construction the entries form a valid delta.
     let delta = Delta {
         parameters,
         entries,

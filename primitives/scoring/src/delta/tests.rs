@@ -174,9 +174,9 @@ fn compress_keeps_the_largest() {
     };
     assert_eq!(kept(0), [(9, 20)]);
     assert_eq!(kept(100), [(9, 20)]);
-    // Of the two nines the first.
+    // The first of the two nines is kept.
     assert_eq!(kept(200), [(2, -9), (9, 20)]);
-    // Mean magnitude 11: the group up to it has the mean 26/3, rounded 9.
+    // Mean magnitude 11: the group up to it has the mean 26/3, which rounds to 9.
     assert_eq!(kept(400), [(2, -9), (4, 9), (5, -9), (9, 20)]);
     // Zeros are not kept.
     assert_eq!(kept(1000).len(), 8);
@@ -199,7 +199,8 @@ fn compress_evenly_keeps_the_same_with_one_magnitude() {
     assert!(Delta::compress_evenly(&[0; 5000], 10).entries().is_empty());
 }
 
-/// What its docs say, of sums of uniform values, which are nearly normal.
+/// What the docs of [`Delta::compress_evenly`] say, for sums of uniform values, which are nearly
+/// normal.
 #[test]
 fn with_one_magnitude_more_fits_into_as_many_bytes() {
     let mut state = 5u64;

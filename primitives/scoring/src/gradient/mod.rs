@@ -4,20 +4,18 @@
 //! how much of a merge each delta is worth ([`crate::share`]). It is a definition like the score's:
 //! every implementation has to get the same bits.
 //!
-//! **Adjoints.** Going backwards, every op's output `v` has an *adjoint* `dL/dv` for each sample: one
-//! `i16` for each value and one exponent for all of them, so that `dL/dv = values * 2^exponent`, in
-//! bits of loss for one unit of `v`. An op takes the adjoint of its output and gives [`Sums`]: `i32`
-//! for each value of its input, with an exponent. [`Adjoint::of`] shifts these right, all of a sample by
-//! as much, until they fit the bits that the op before can take without overflow. Where several ops take
-//! the same value, their adjoints are aligned to the largest exponent and added.
+//! **Adjoints.** Going backwards, every op's output `v` has an *adjoint* `dL/dv` for each sample: one `i16` for each value and one
+//! exponent for all of them, so that `dL/dv = values * 2^exponent`, in bits of loss for one unit of `v`. An op takes the adjoint of
+//! its output and gives [`Sums`]: `i32` for each value of its input, with an exponent. [`Adjoint::of`] shifts these right, all of a
+//! sample's by the same amount, until they fit the bits that the op before can take without overflow. Where several ops take the
+//! same value, their adjoints are aligned to the largest exponent and added.
 //!
-//! **Straight through.** A rounding passes the gradient as if it were not there, and so does the int8 view
-//! of a weight. A clamp passes what is inside its bounds and stops what is on them. Two pass
-//! everything: the limit of a token's loss, and the inner clamp of a requant.
+//! **Straight through.** A rounding passes the gradient as if it were not there, and so does the int8 view of a weight. A clamp
+//! passes what is inside its bounds and stops what is on them. Two things pass everything: the limit of a token's loss, and the
+//! inner clamp of a requant.
 //!
-//! **Gradient.** A sample's gradient is shifted to units of `2^-40` bits of loss for a unit of a master
-//! weight, limited to [`MOST_OF_A_SAMPLE`], and added up in `i64`. Of at most
-//! [`MAX_GROUP`] samples no sum overflows, whatever the weights.
+//! **Gradient.** A sample's gradient is shifted to units of `2^-40` bits of loss for a unit of a master weight, limited to
+//! [`MOST_OF_A_SAMPLE`], and added up in `i64`. Over at most [`MAX_GROUP`] samples no sum overflows, whatever the weights.
 //!
 //! Sources: NITI (Wang et al., arXiv:2009.13108) for integer adjoints with a shared exponent; Bengio et
 //! al. (arXiv:1308.3432) for the straight-through estimator.
@@ -60,8 +58,8 @@ pub struct Adjoint {
 }
 
 impl Adjoint {
-    /// Shifts sums right, all by as much, until every magnitude has at most `bits` bits; then rounds,
-    /// halves up, and clamps to `+-(2^bits - 1)`. `bits` is at most 15.
+    /// Shifts sums right, all by the same amount, until every magnitude has at most `bits` bits; then rounds, halves up, and clamps
+    /// to `+-(2^bits - 1)`. `bits` is at most 15.
     pub fn of(sums: &Sums, bits: u8) -> Self {
         let peak = sums.values.iter().map(|sum| sum.unsigned_abs()).max();
         let down = shift(peak.unwrap_or(0), bits);
@@ -128,13 +126,13 @@ pub(crate) fn sum_bits(taken: u8) -> u8 {
     31u8.saturating_sub(taken).min(MOST_ADJOINT_BITS)
 }
 
-/// How far sums of this peak are shifted right to have at most so many bits.
+/// How far sums with this peak are shifted right so that they have at most `bits` bits.
 pub fn shift(peak: u32, bits: u8) -> u32 {
     let length = u32::BITS - peak.leading_zeros();
     length.saturating_sub(bits.into())
 }
 
-/// The largest magnitude of so many bits, at most 15.
+/// The largest magnitude of a value with `bits` bits, at most 15.
 pub fn bound(bits: u8) -> i32 {
     (1i32 << bits.min(15)) - 1
 }
@@ -147,11 +145,11 @@ pub fn log2_ceil(count: u32) -> u8 {
 /// What an op gives backwards for one sample.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pulled {
-    /// For what it took from the op before it; none of what has no adjoint: a sample's bytes.
+    /// For what it took from the op before it; none if that has no adjoint, because it is a sample's bytes.
     pub previous: Option<Sums>,
-    /// For what it took of an earlier op, and that op.
+    /// For what it took from an earlier op, and that op.
     pub earlier: Option<(u32, Sums)>,
-    /// For its parameters: from which of those that it reads on, and their sums.
+    /// For its parameters: which of the parameters it reads the sums begin at, and the sums.
     pub parameters: Vec<(usize, Sums)>,
 }
 
@@ -168,12 +166,12 @@ pub struct Backwards<'a> {
     pub own: &'a Tensor,
     /// The adjoint of that.
     pub adjoint: &'a Adjoint,
-    /// Whether what it took has an adjoint. Nothing before the first parameter has.
+    /// Whether what it took has an adjoint. Nothing before the first parameter has one.
     pub is_wanted: bool,
 }
 
 impl Backwards<'_> {
-    /// What the op took from the one before it: the first op the sample as activations.
+    /// What the op took from the one before it; the first op takes the sample as activations.
     pub fn narrow(&self) -> Option<Vec<i8>> {
         match self.before.last() {
             Some(Tensor::Narrow(x)) => Some(x.clone()),
@@ -182,14 +180,14 @@ impl Backwards<'_> {
         }
     }
 
-    /// Passes the adjoint where `passes` says so of the place.
+    /// Passes the adjoint at the places for which `passes` returns true.
     pub fn pass(&self, passes: impl Fn(usize) -> bool) -> Pulled {
         let values = self.adjoint.values.iter().enumerate();
         let values = values.map(|(at, value)| if passes(at) { (*value).into() } else { 0 });
         self.pull(values.collect(), self.adjoint.exponent)
     }
 
-    /// Only the adjoint of what the op before gave.
+    /// Gives only the adjoint of what the op before gave.
     pub fn pull(&self, values: Vec<i32>, exponent: i32) -> Pulled {
         let sums = Sums { values, exponent };
         Pulled {
@@ -199,7 +197,7 @@ impl Backwards<'_> {
     }
 }
 
-/// Bits of the adjoint that every op takes, so that none of its sums passes 32 bits.
+/// For every op, how many bits the adjoint that it takes may have, so that none of its sums passes 32 bits.
 pub fn adjoint_bits(graph: &Graph) -> Result<Vec<u8>, EvalError> {
     let flows = graph.flows()?;
     let bits = graph.ops.iter().zip(&flows);
@@ -223,8 +221,8 @@ fn of_loss() -> Adjoint {
     }
 }
 
-/// The adjoints of what every op gives on a sample, and the sums of every op's parameters: `see` gets the
-/// first parameter and its sums. `given` is what all ops give.
+/// The adjoints of what every op gives on a sample, and the sums for every op's parameters: `see` gets the first parameter and the
+/// sums from there on. `given` is what all ops give.
 pub fn backwards(
     graph: &Graph,
     views: &[i8],
@@ -340,7 +338,7 @@ impl Differentiator for crate::Reference {
     }
 }
 
-/// Whether these are ranges of so many samples, none with more than [`MAX_GROUP`].
+/// Whether these are consecutive ranges that cover `samples` samples, none with more than [`MAX_GROUP`].
 pub fn check_groups(groups: &[Range<usize>], samples: usize) -> Result<(), EvalError> {
     let fits = |group: &Range<usize>| group.end <= samples && group.len() <= MAX_GROUP;
     if groups.iter().all(fits) {

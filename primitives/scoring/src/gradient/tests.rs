@@ -1,4 +1,4 @@
-// Floats are what the integers are held against.
+// The integers are compared with floats.
 #![allow(clippy::float_arithmetic)]
 
 use super::*;
@@ -34,7 +34,8 @@ fn gradient(graph: &Graph, weights: &[i16], samples: &Samples) -> Vec<i64> {
     all
 }
 
-/// Correlation over random directions of what the gradient says of the loss, and of central differences.
+/// Correlation, over random directions, between what the gradient says about the loss and central
+/// differences.
 fn correlation(
     graph: &Graph,
     weights: &[i16],
@@ -275,7 +276,7 @@ fn adjoints_are_shifted_all_by_as_much() {
         adjoint(&[-8, 8], 28)
     );
     assert_eq!(Adjoint::of(&sums(&[], 0), 15), adjoint(&[], 0));
-    // Of several: what is zero has no exponent.
+    // Among several, a part that is zero has no exponent.
     let all = [sums(&[4, 6], -3), sums(&[0, 0], 90), sums(&[1, 1], -1)];
     // 4/4 + 1 and 6/4 + 1, halves up.
     assert_eq!(Adjoint::of_all(&all, 15), Some(adjoint(&[2, 3], -1)));

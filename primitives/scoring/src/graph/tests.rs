@@ -1,4 +1,4 @@
-//! What a graph is, and why another is none.
+//! What makes a graph valid, and why others are not.
 
 use super::*;
 use crate::{Cnn, Convolution, Image, Pool, Transformer, Window};
@@ -148,7 +148,7 @@ fn faults_of_a_transformer_are_named() {
     assert_eq!(good.validate(), Ok(()));
     let embed = good.ops[0];
     let replaced: Vec<(usize, Op, GraphError)> = vec![
-        // An embedding is the first op, and of all inputs.
+        // An embedding is the first op, and takes all inputs.
         (1, embed, GraphError::WrongKind { op: 1 }),
         (
             0,
@@ -218,7 +218,7 @@ fn faults_of_a_transformer_are_named() {
             },
             GraphError::WrongKind { op: 6 },
         ),
-        // Values are in what scores were made of, earlier.
+        // The values are in the rows that scores were made of, earlier.
         (
             7,
             Op::Mix {
@@ -281,14 +281,14 @@ fn faults_of_a_transformer_are_named() {
     let mut graph = good.clone();
     graph.ops.pop();
     assert_eq!(graph.validate(), Err(GraphError::NoLoss));
-    // A total of one loss, and what is no softmax's share.
+    // A total of one loss, and a mix of what is not a softmax's shares.
     let mut graph = Graph::mlp(&[4, 3]);
     graph.ops.push(Op::Total { tokens: 1 });
     assert_eq!(graph.validate(), Err(GraphError::WrongKind { op: 3 }));
     let mut graph = good.clone();
     graph.ops.remove(4);
     assert_eq!(graph.validate(), Err(GraphError::WrongKind { op: 4 }));
-    // Scores are for a softmax only: they are of later tokens, too.
+    // Scores are for a softmax only: they cover later tokens, too.
     for (place, op) in [
         (5, requant(2, 128, 7, Width::Narrow)),
         (6, Op::Residual { from: 5 }),
@@ -411,7 +411,8 @@ fn faults_of_a_cnn_are_named() {
         ),
         (0, im2col(image(8, 6, u32::MAX), window(1, 1, 0)), out(0)),
         (0, im2col(image(8, 6, 2), window(3, 1, 1)), length(0)),
-        // Another image of as many values is one; but rows that come are pixels.
+        // Another image with the same number of values is fine for the sample; but rows from an op
+        // are pixels.
         (0, im2col(image(6, 8, 3), window(3, 1, 0)), length(4)),
         (4, im2col(image(8, 24, 1), window(3, 1, 1)), length(4)),
         (4, im2col(image(8, 6, 3), window(3, 1, 1)), length(4)),
@@ -464,8 +465,8 @@ fn faults_of_a_cnn_are_named() {
     assert_eq!(graph.validate(), Err(GraphError::TooManyValues { op: 0 }));
 }
 
-/// Else a token could see a later one, which is its label.
-/// In images the number of rows changes: what is mixed has a row for every share.
+/// Otherwise a token could see a later one, which is its label. In images the number of rows
+/// changes: what is mixed has a row for every share.
 #[test]
 fn values_of_other_rows_are_not_mixed() {
     let attention = |tokens, from| {
@@ -603,7 +604,7 @@ fn products_are_counted_and_bounded() {
     assert_eq!(graph.products(), 0);
 }
 
-/// A pool of large places has few values and takes many.
+/// A pool with large places gives few values and takes many.
 #[test]
 fn what_pools_take_is_bounded_with_the_products() {
     let image = Image {

@@ -1,4 +1,4 @@
-//! Every op against 64-bit arithmetic, at the extremes and anywhere.
+//! Every op compared with 64-bit arithmetic, at the extremes and anywhere.
 
 use super::*;
 use crate::lut::{EXP2, LOG2, RSQRT};
@@ -113,7 +113,7 @@ fn cross_entropy_at_the_extremes() {
     assert_eq!(cross_entropy(&[32_767, -32_767], 0), Some(0));
     assert_eq!(cross_entropy(&[32_767, -32_767], 1), Some(65_534 * 1024));
     assert_eq!(cross_entropy(&[i16::MIN, i16::MAX], 0), Some(65_535 * 1024));
-    // 15 whole bits down, a term is cut off to nothing.
+    // 15 whole bits below the largest, a term is cut off to nothing.
     assert_eq!(cross_entropy(&[15 * 64, 0], 0), Some(0));
     assert_eq!(cross_entropy(&[14 * 64, 0], 1), Some(14 << 16));
 }
@@ -180,7 +180,7 @@ fn a_norm_is_exact_at_the_extremes() {
             }
         }
     }
-    // Of an empty row, and of what no op gives.
+    // The norm of an empty row, and of values that no op gives.
     assert_eq!(Norm::of(&[], 0).apply(1), 0);
     assert_eq!(norm(&[i16::MIN; 4], 5), norm(&[-32_767; 4], 5));
 }
@@ -206,14 +206,14 @@ fn attention_is_exact_at_the_extremes() {
     assert_eq!([1, 64, 256, 257, 1024].map(share_bits), [14, 11, 9, 8, 7]);
     assert_eq!(shares(&[32_767, -32_767], 2), [1 << 14, 0]);
     assert_eq!(shares(&[-64, 0, -128], 64), [1 << 10, 1 << 11, 1 << 9]);
-    // What no op gives: nothing, and anything.
+    // Shares that no op gives: none at all, and arbitrary ones.
     assert_eq!(mean(&[], [].into_iter()), -2048);
     mean(&[i16::MIN; 2], [-128, 127].into_iter());
     mean(&[i16::MIN, i16::MAX, 1], [-128; 3].into_iter());
 }
 
 proptest! {
-    /// Shares and a mean of as many tokens as there can be, of any scores and values.
+    /// Shares and a mean over as many tokens as there can be, with any scores and values.
     #[test]
     fn attention_equals_naive(
         tokens in prop_oneof![1usize..=1024, Just(1024)], seen in any::<Index>(), spread in 1i16..=32_767,
@@ -270,7 +270,7 @@ proptest! {
         prop_assert_eq!(i64::from(total(&losses)), naive);
     }
 
-    /// Of as many classes as there can be, in 64 bits.
+    /// With as many classes as there can be, in 64 bits.
     #[test]
     fn cross_entropy_equals_naive(
         z in any_vec(-32_767i16..=32_767, 2..=256), spread in 1i16..=32_767, label in any::<Index>()
@@ -311,8 +311,8 @@ fn small_ops_at_the_extremes() {
     assert_eq!(total(&[1, 2, 1 << 21]), 3 + (1 << 21) - 1);
 }
 
-/// What every op gives on a record, row after row, in 64 bits: written from the table of ops,
-/// and from nothing in this module but its tables and the bounds that it states.
+/// What every op gives on a record, row after row, in 64 bits: written from the table of ops, using
+/// nothing of this module but its tables and the bounds that it states.
 fn naive_run(graph: &Graph, weights: &[i16], record: &[u8]) -> Vec<Vec<i64>> {
     let view = |w: &i16| naive_rs((*w).into(), 8).clamp(-127, 127);
     let tokens = graph.inputs as usize;
@@ -469,7 +469,7 @@ fn naive_run(graph: &Graph, weights: &[i16], record: &[u8]) -> Vec<Vec<i64>> {
     given
 }
 
-/// The pixels of every place of a window, those of the padding with it.
+/// The pixels of every place of a window, including those of the padding.
 fn naive_places(x: &[i64], image: &Image, window: &Window) -> Vec<Vec<Vec<i64>>> {
     let [h, w, channels] = [
         image.height.into(),
@@ -781,7 +781,8 @@ fn pools_are_exact_at_the_extremes() {
     assert_eq!((max_of(&[], &side(1)), sum_of(&[])), (0, 0));
 }
 
-/// The multiplier that makes a sum a mean passes no bound, and is within 0.4 % of what it stands for.
+/// The multiplier that turns a sum into a mean stays within its bounds, and is within 0.4 % of what
+/// it stands for.
 #[test]
 fn a_mean_of_every_size_is_near_the_true_one() {
     for size in 1..=45u8 {
@@ -935,7 +936,7 @@ fn what_an_op_of_a_transformer_cannot_take_is_refused() {
         let op = &graph.ops[index];
         let own = apply(op, &weights[read.clone()], &[0, 1, 2], &given[..index]);
         assert_eq!(own.as_ref(), Ok(&given[index]));
-        // Every op but those that take anything of their kind, with what another gives.
+        // Every op except those that take anything of their kind, with what another op gives.
         for other in [
             &given[..1],
             &given[index..=index],

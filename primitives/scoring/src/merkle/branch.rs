@@ -51,8 +51,8 @@ impl<C: Carry> Branch<C> {
         u32::from(self.level) > depth(self.leaves)
     }
 
-    /// Level, first leaf and span in leaves of the nodes that are to be shown of a branch that is
-    /// no leaf: [`super::Tree::nodes`]. Strides are as equal as they can be.
+    /// Level, first leaf and span in leaves of the nodes to be shown for a branch that is not a leaf: [`super::Tree::nodes`].
+    /// Strides are as equal as they can be.
     pub fn inside(&self) -> (u32, u32, u32) {
         let levels = u32::from(self.level).min(depth(self.leaves));
         let strides = levels.div_ceil(MAX_STRIDE).max(1);
@@ -68,7 +68,7 @@ impl<C: Carry> Branch<C> {
         u64::from(span).div_ceil(1 << level) as u32
     }
 
-    /// A whole tree, by the first that is shown of it.
+    /// A whole tree, from the first nodes that are shown of it.
     pub fn opened(nodes: &[Node<C>], leaves: u32) -> Option<Self> {
         let unknown = Self::whole(Node::default(), leaves);
         let node = unknown.fold(nodes)?;
@@ -80,7 +80,7 @@ impl<C: Carry> Branch<C> {
         self.fold(nodes) == Some(self.node)
     }
 
-    /// The node of which these would be the inside.
+    /// The node whose inside these would be.
     fn fold(&self, nodes: &[Node<C>]) -> Option<Node<C>> {
         if self.is_leaf() || nodes.len() as u64 != u64::from(self.width()) {
             return None;

@@ -3,9 +3,9 @@
 //! Nodes are paired from the left; a last node without a partner rises unchanged. So the number
 //! of leaves fixes the shape, and the root binds that number:
 //!
-//! * leaf: `H(0x00 | data)`, with its value beside it,
+//! * leaf: `H(0x00 | data)`, with its value next to it,
 //! * node: `H(0x01 | left hash | left sum | right hash | right sum)`,
-//! * root: `H(0x02 | leaves as u64 LE | top hash | top sum)`; of no leaves `H(0x02 | 0)`.
+//! * root: `H(0x02 | leaves as u64 LE | top hash | top sum)`; without leaves `H(0x02 | 0)`.
 //!
 //! Sums are 16 bytes LE in a summing tree and absent in a plain one.
 
@@ -137,7 +137,7 @@ impl Tree {
 }
 
 impl SumTree {
-    /// A summing tree over these leaves and values. Of `u64` values no sum can overflow.
+    /// A summing tree over these leaves and values. With `u64` values no sum can overflow.
     pub fn summing<L: AsRef<[u8]>>(leaves: impl IntoIterator<Item = (L, u64)>) -> Self {
         let leaves = leaves.into_iter();
         Self::from_data(leaves.map(|(data, value)| (data, value.into())))
@@ -145,7 +145,7 @@ impl SumTree {
 }
 
 impl<C: Carry> Tree<C> {
-    /// A tree over leaves of these data and values, hashed some at a time.
+    /// A tree over leaves with these data and values, hashed a batch at a time.
     fn from_data<L: AsRef<[u8]>>(mut data: impl Iterator<Item = (L, C)>) -> Self {
         let mut leaves = Vec::new();
         loop {

@@ -22,7 +22,8 @@ pub type SumProof = Proof<u128>;
 
 impl<C: Carry> Proof<C> {
     /// The root of the tree that has this leaf at the proof's place, and the sum of the leaves
-    /// before it. None if the proof has not the shape that its numbers fix, or a sum overflows.
+    /// before it. None if the proof does not have the shape that its numbers fix, or a sum
+    /// overflows.
     pub fn climb(&self, leaf: Node<C>) -> Option<(Node<C>, C)> {
         if self.index >= self.leaves {
             return None;

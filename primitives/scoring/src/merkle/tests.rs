@@ -32,7 +32,7 @@ fn overflowing_sums_are_refused() {
     let tree = Tree::from_leaves(vec![leaf(u128::MAX - 1), leaf(1), leaf(9)]);
     let proof = tree.prove(2).unwrap();
     assert_eq!(proof.climb(leaf(9)), None);
-    // Were sums to wrap, the last leaf would start at 0.
+    // If sums wrapped, the last leaf would start at 0.
     let proof = SumProof {
         index: 1,
         leaves: 2,

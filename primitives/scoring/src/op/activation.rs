@@ -101,7 +101,7 @@ fn relu_backward(here: &Backwards) -> Option<Pulled> {
     Some(here.pass(|at| y.get(at).is_some_and(|y| *y > 0)))
 }
 
-/// Of `u^2 / 128`: `dy * u` in `2^-6`.
+/// The backward pass of `u^2 / 128`: `dy * u` in `2^-6`.
 fn squared_relu_backward(here: &Backwards) -> Option<Pulled> {
     let x = here.narrow()?;
     let values = here.adjoint.values.iter().zip(&x);

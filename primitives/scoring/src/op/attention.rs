@@ -1,5 +1,5 @@
-//! Attention: [`Op::Scores`], [`Op::Softmax`] and [`Op::Mix`]. A row of what scores are made of is the
-//! queries of all heads, then their keys, then their values.
+//! Attention: [`Op::Scores`], [`Op::Softmax`] and [`Op::Mix`]. A row from which scores are computed
+//! has the queries of all heads, then their keys, then their values.
 
 use super::definition::{rows, rows_of, Definition, Incoming, Operands};
 use super::linear::dot;
@@ -167,7 +167,7 @@ impl Definition for Mix {
 
     fn flow(&self, incoming: &Incoming<'_>) -> Result<Flow, GraphError> {
         let tokens = incoming.take(Kind::Shares)?.tokens;
-        // What scores are made of is `3 * heads * head_width` long, and has a row for every share.
+        // Scores are computed from rows of length `3 * heads * head_width`, one for every share.
         let scores = Op::Scores {
             heads: self.heads,
             head_width: self.head_width,
@@ -235,7 +235,7 @@ fn are_heads(heads: u32, head_width: u32) -> bool {
     (1..=MAX_VALUES).contains(&heads) && (1..=MAX_HEAD_WIDTH).contains(&head_width)
 }
 
-/// Head and other token of a score, or of a share.
+/// Head and attended token of a score, or of a share.
 fn attended(word: &Word<'_>) -> Option<(u32, u32)> {
     let tokens = word.own.flow.tokens;
     let head = word.column.checked_div(tokens)?;
@@ -264,7 +264,7 @@ fn softmax(z: &[i16], heads: u32, tokens: u32) -> Option<Vec<i16>> {
     let (heads, width) = (heads as usize, tokens as usize);
     let mut all = Vec::with_capacity(z.len());
     for (row, z) in rows(z, tokens)?.enumerate() {
-        // Of a token itself and of those before it.
+        // A token sees itself and those before it.
         let seen = row.checked_div(heads)? + 1;
         all.extend(shares(z.get(..seen)?, tokens));
         all.extend(core::iter::repeat_n(0, width - seen));
@@ -291,7 +291,7 @@ fn mix(p: &[i16], x: &[i8], heads: u32, head_width: u32) -> Option<Vec<i32>> {
     Some(means)
 }
 
-/// The largest share of a softmax over a sample of so many tokens, in bits: the most that keeps
+/// The largest share of a softmax over a sample of this many tokens, in bits: the most that keeps
 /// `tokens << bits` within 2^17, but at most 14. 9 bits for 256 tokens.
 #[inline]
 pub fn share_bits(tokens: u32) -> u32 {
@@ -309,15 +309,15 @@ pub fn shares(z: &[i16], tokens: u32) -> Vec<i16> {
         .collect()
 }
 
-/// A share of so many bits, of a score that is `distance >= 0` below the largest.
+/// A share in `bits` bits, of a score that is `distance >= 0` below the largest.
 #[inline]
 pub fn share(distance: i32, bits: u32) -> i16 {
     clamp_i16(rs(exp2_q14(distance) as i32, 14u32.saturating_sub(bits)))
 }
 
-/// The mean of values by their shares, in 1/16 of a value, rounded to nearest, halves up. With
-/// `n` the sum of the shares: `(16 * (sum + 128 * n) + n/2) / n - 2048`, where no term is negative and
-/// none passes `255 * 2^21 < 2^30`, so that the division rounds down. Elsewhere it wraps.
+/// The mean of values by their shares, in 1/16 of a value, rounded to nearest, halves up. With `n`
+/// the sum of the shares: `(16 * (sum + 128 * n) + n/2) / n - 2048`, where no term is negative and
+/// none passes `255 * 2^21 < 2^30`, so that the division rounds down. With invalid shares it wraps.
 pub fn mean(shares: &[i16], values: impl Iterator<Item = i8>) -> i32 {
     let (mut sum, mut n) = (0i32, 0i32);
     for (share, value) in shares.iter().zip(values) {

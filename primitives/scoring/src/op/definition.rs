@@ -8,7 +8,7 @@ use crate::trial::word::{Inputs, Reads, Word};
 use crate::trial::Refusal;
 use alloc::vec::Vec;
 
-/// All that an op is. What most ops do not have has a default.
+/// Everything that defines an op. Whatever most ops do not have has a default.
 pub(crate) trait Definition {
     /// Whether every field is in its bounds.
     fn is_in_bounds(&self) -> bool;
@@ -36,7 +36,7 @@ pub(crate) trait Definition {
         self.parameters()
     }
 
-    /// Whether the parameters it reads are the embedding's, from the first on.
+    /// Whether it reads the embedding's parameters, from the first on.
     fn reads_embedding(&self) -> bool {
         false
     }
@@ -46,16 +46,15 @@ pub(crate) trait Definition {
         0
     }
 
-    /// Runs the op on one sample. None if the operands are not those of the op.
+    /// Runs the op on one sample. None if the operands do not fit the op.
     fn forward(&self, operands: &Operands<'_>) -> Option<Tensor>;
 
-    /// Inputs that are added up in one value. A trace has the sum so far for every so many of them.
+    /// Inputs that are added up in one value. A trace has the sum so far after every this many of them.
     fn summed_inputs(&self) -> u32 {
         1
     }
 
-    /// Where an op adds up several words' worth of inputs: for every value its sum after each
-    /// `stretch` of them.
+    /// If an op adds up several words' worth of inputs, every value's sum after each `stretch` of them.
     fn running_sums(&self, _operands: &Operands<'_>, _stretch: usize) -> Option<Vec<i32>> {
         None
     }
@@ -72,14 +71,12 @@ pub(crate) trait Definition {
     /// Executes the op for one word of its trace, as the referee does.
     fn execute(&self, word: &Word<'_>, inputs: &Inputs) -> Result<i32, Refusal>;
 
-    /// Bits of the adjoint that the op takes, so that none of its sums passes 32 bits; `flow` is what the
-    /// op gives.
+    /// How many bits the adjoint that the op takes may have, so that none of its sums passes 32 bits; `flow` is what the op gives.
     fn adjoint_bits(&self, _: &Flow) -> u8 {
         MOST_ADJOINT_BITS
     }
 
-    /// Runs the op backwards on a sample ([`crate::gradient`]); none if it cannot have given what it is
-    /// said to have given.
+    /// Runs the op backwards on a sample ([`crate::gradient`]); none if it cannot have given what is claimed.
     fn backward(&self, here: &Backwards<'_>) -> Option<Pulled>;
 
     /// The same word by word: adds the stages of its backward pass to a trace, each made of earlier words.
@@ -180,7 +177,7 @@ impl<'a> Operands<'a> {
     }
 }
 
-/// Rows of so many values; none if there is none, or the last is incomplete.
+/// Rows of `width` values; none if there is no row, or the last is incomplete.
 pub(super) fn rows<T>(values: &[T], width: u32) -> Option<core::slice::ChunksExact<'_, T>> {
     let width = width as usize;
     let is_whole = !values.is_empty() && values.len().checked_rem(width) == Some(0);

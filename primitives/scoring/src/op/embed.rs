@@ -101,8 +101,8 @@ fn embedding(params: &[i16], tokens: &[u8], width: u32, shift: u8) -> Option<Vec
 /// One value of an embedding: `clamp(rs(token + place, shift), +-32767)`.
 #[inline]
 pub fn embed(token: i16, place: i16, shift: u8) -> i16 {
-    // Here and below sums and products of so few bits never wrap: a check for it would keep loops from
-    // vectorising.
+    // Here and below, sums and products have too few bits to wrap: a check for it would keep loops
+    // from vectorising.
     let sum = i32::from(token).wrapping_add(place.into());
     clamp_i16(rs(sum, shift.into()))
 }
@@ -111,7 +111,8 @@ fn embed_bits(tokens: u32) -> u8 {
     sum_bits(log2_ceil(tokens))
 }
 
-/// The rows of a token's value add up over its places; in `2^-shift`, where the sum is inside its bounds.
+/// The adjoints of a token's value are summed over the places where the token stands; in
+/// `2^-shift`, where the sum is inside its bounds.
 fn embed_backward(
     here: &Backwards,
     vocab: u32,
@@ -164,7 +165,7 @@ fn embed_backward(
     })
 }
 
-/// [`embed_backward`] word by word: what passes of the adjoint, transposed; then the sums.
+/// [`embed_backward`] word by word: the part of the adjoint that passes, transposed; then the sums.
 fn embed_stages(here: &Here, stages: &mut Stages, op: &Embed) -> Option<PulledStages> {
     let (own, dy) = (here.own, here.adjoint.values);
     let (width, tokens, vocab) = (op.width, op.tokens, op.vocab);

@@ -67,7 +67,7 @@ impl Definition for Im2col {
         let nth = word.column.checked_div(channels)?;
         let channel = word.column.checked_rem(channels)?;
         let Some(pixel) = self.window.pixel(&self.image, word.row, nth) else {
-            // Padding is made of nothing.
+            // Padding reads nothing.
             return Some(Reads::nothing(word));
         };
         let at = pixel.checked_mul(channels)?.checked_add(channel)?;
@@ -99,7 +99,7 @@ impl Definition for Im2col {
     fn backward_stages(&self, here: &Here, stages: &mut Stages) -> Option<PulledStages> {
         let (channels, dy) = (self.image.channels, here.adjoint.values);
         let width = here.words.flow.width;
-        // The word of a place that is this channel of its pixel number `nth`.
+        // The word that the place lays for this channel of its pixel number `nth`.
         let laid = move |place: u32, nth: u32, channel: u32| {
             let before = u64::from(place).checked_mul(width.into())?;
             let pixel = u64::from(nth).checked_mul(channels.into())?;
@@ -263,7 +263,7 @@ fn fits(image: &Image, window: &Window) -> bool {
     image.values() <= MAX_VALUES.into() && window.places(image).is_some()
 }
 
-/// Activations that are not of tokens: of those each may take in only the ones before it.
+/// Takes activations that are not of tokens: a token may only take in those before it.
 fn take_activations(incoming: &Incoming<'_>) -> Result<Flow, GraphError> {
     let taken = incoming.take(Kind::Narrow)?;
     match incoming.graph.vocab() {
@@ -272,7 +272,7 @@ fn take_activations(incoming: &Incoming<'_>) -> Result<Flow, GraphError> {
     }
 }
 
-/// A row for every pixel of the image. Gives how many places the window has.
+/// Takes a row for every pixel of the image. Returns how many places the window has.
 fn take_pixels(incoming: &Incoming<'_>, image: &Image, window: &Window) -> Result<u32, GraphError> {
     let taken = take_activations(incoming)?;
     if incoming.op == 0 || taken.tokens != image.pixels() {
@@ -340,7 +340,7 @@ fn im2col(x: &[i8], image: &Image, window: &Window) -> Option<Vec<i8>> {
     Some(columns)
 }
 
-/// For every place and channel what `of` makes of its values in the image.
+/// For every place and channel, what `of` makes of its values inside the image.
 fn pool<T>(x: &[i8], image: &Image, window: &Window, of: impl Fn(&[i8]) -> T) -> Option<Vec<T>> {
     let pixels = pixels(x, image)?;
     let (down, across) = window.places(image)?;
@@ -359,7 +359,7 @@ fn pool<T>(x: &[i8], image: &Image, window: &Window, of: impl Fn(&[i8]) -> T) ->
     Some(all)
 }
 
-/// The largest of a place; `inside` are its values in the image, the others are 0.
+/// The largest value of a place; `inside` has its values in the image, and the others are 0.
 pub fn max_of(inside: &[i8], window: &Window) -> i8 {
     let padding = ((inside.len() as u64) < u64::from(window.pixels())).then_some(0);
     let all = inside.iter().copied().chain(padding);
@@ -377,7 +377,7 @@ fn window_bits(window: &Window) -> u8 {
     sum_bits(log2_ceil(window.pixels()))
 }
 
-/// A pixel's adjoint is the sum over all places that it was laid in.
+/// A pixel's adjoint is the sum over all places that contain it.
 fn im2col_backward(here: &Backwards, image: &Image, window: &Window) -> Option<Pulled> {
     if !here.is_wanted {
         return Some(Pulled::default());
@@ -396,7 +396,7 @@ fn im2col_backward(here: &Backwards, image: &Image, window: &Window) -> Option<P
     Some(here.pull(values, here.adjoint.exponent))
 }
 
-/// The first pixel of a place that has its largest value gets the place's adjoint; padding takes it along.
+/// The first pixel of a place that has its largest value gets the place's adjoint; if padding has it, the adjoint is dropped.
 fn max_pool_backward(here: &Backwards, image: &Image, window: &Window) -> Option<Pulled> {
     let (x, Tensor::Narrow(y)) = (here.narrow()?, here.own) else {
         return None;
@@ -415,7 +415,7 @@ fn sum_pool_backward(here: &Backwards, image: &Image, window: &Window) -> Option
     pool_backward(here, image, window, |_, _, places| Some(places))
 }
 
-/// Adds the adjoint of every place and channel to the pixels that `to` picks of it.
+/// Adds the adjoint of every place and channel to the pixels of the place that `to` picks.
 fn pool_backward(
     here: &Backwards,
     image: &Image,
@@ -472,7 +472,7 @@ fn pixel_stages(
     };
     let laid_reads = move |at: u64| match place(at) {
         Some((place, nth)) => reads(place, nth, value(at)?.1),
-        // Not every pixel is in as many places as some are.
+        // Not every pixel is in as many places as others.
         None => Some(Vec::new()),
     };
     let laid = move |at: u64, inputs: &[&[i32]]| match place(at) {

@@ -50,7 +50,7 @@ impl Definition for Linear {
 
     fn forward(&self, operands: &Operands<'_>) -> Option<Tensor> {
         let rows = rows(operands.narrow()?, self.inputs)?;
-        // Outputs times inputs are weights, the other `outputs` are biases.
+        // `outputs * inputs` parameters are weights, the other `outputs` are biases.
         let parameters = operands.params.len();
         let weights = parameters - parameters / (self.inputs as usize + 1);
         let (views, biases) = (
@@ -86,7 +86,7 @@ impl Definition for Linear {
         let biases = start + u64::from(self.outputs) * u64::from(self.inputs);
         let bias = biases + u64::from(word.column);
         Some(Reads {
-            // Later sums go on from the sum so far, which has it.
+            // Later sums continue the sum so far, which includes the bias.
             bias: reads.before.is_none().then_some(bias..bias + 1),
             ..reads
         })
@@ -187,7 +187,7 @@ impl Definition for Unembed {
     }
 }
 
-/// Most rows and most outputs: sums over either leave an adjoint at least 4 bits.
+/// Most rows and most outputs: with these, sums over either leave an adjoint at least 4 bits.
 const MAX_SUMMED: u32 = 1 << 20;
 
 /// What an op gives, refused where its gradient would have no bits left.
@@ -263,7 +263,7 @@ fn sum_of_stretch(word: &Word<'_>, inputs: &Inputs, bias_shift: u8) -> Result<i3
 /// `acc[o] = sum_i weights[o][i] * x[i] + (biases[o] << bias_shift)`; `weights` is `[out][in]`,
 /// already in the int8 view, and has `biases.len() * x.len()` values.
 ///
-/// In a valid graph no sum passes 32 bits, in whatever order it is made; elsewhere it wraps.
+/// In a valid graph no sum passes 32 bits, whatever the order of the terms; in an invalid one it wraps.
 pub fn linear(weights: &[i8], biases: &[i16], bias_shift: u8, x: &[i8]) -> Vec<i32> {
     let rows = weights.chunks_exact(x.len().max(1));
     rows.zip(biases)
@@ -274,7 +274,7 @@ pub fn linear(weights: &[i8], biases: &[i16], bias_shift: u8, x: &[i8]) -> Vec<i
         .collect()
 }
 
-/// `sum_i a[i] * b[i]`: of at most 1024 activations below 2^24. Wraps.
+/// `sum_i a[i] * b[i]`: below 2^24 for at most 1024 activations. Wraps.
 pub fn dot(a: &[i8], b: &[i8]) -> i32 {
     let products = a.iter().zip(b).map(|(a, b)| i32::from(*a) * i32::from(*b));
     products.fold(0, i32::wrapping_add)

@@ -29,7 +29,7 @@ impl Definition for CrossEntropy {
     fn flow(&self, incoming: &Incoming<'_>) -> Result<Flow, GraphError> {
         let tokens = incoming.take(Kind::Wide)?.tokens;
         match incoming.graph.vocab() {
-            // A token is a label, and what has no tokens has one label.
+            // With tokens, each token has a label; without, the sample has one label.
             None if tokens > 1 => return Err(incoming.wrong_kind()),
             Some(vocab) if vocab != self.classes => return Err(incoming.wrong_length()),
             _ => {}
@@ -137,8 +137,7 @@ pub fn total(losses: &[u32]) -> u32 {
 /// The most that the loss of one token of a sample counts: 32 bits less 2^-16.
 pub const MOST_OF_A_TOKEN: u32 = (1 << 21) - 1;
 
-/// Loss of `label` in Q16 bits, of logits in 1/64 log2 units; none if there is no such logit, or
-/// if there are more than 256.
+/// Loss of `label` in Q16 bits, from logits in 1/64 log2 units; none if there is no such logit, or if there are more than 256.
 ///
 /// `log2(sum_j 2^(z_j/64)) - z_label/64`. Terms are Q14 and cut off, and the logarithm reads 10
 /// bits after the leading one, so it lies below the true value by less than
@@ -180,7 +179,7 @@ fn cross_entropy_backward(here: &Backwards, classes: u32) -> Option<Pulled> {
 /// The exponent of what [`pull`] gives.
 const LOSS_EXPONENT: i32 = -21;
 
-/// `p - 1` of the label, `p` of another class, in Q15; the sum of the terms is between 2^14 and 2^22.
+/// `p - 1` for the label, `p` for another class, in Q15; the sum of the terms is between 2^14 and 2^22.
 fn pull(term: u32, sum: u32, is_label: bool) -> i32 {
     // Below 2^30.
     let up = (term << 15).wrapping_add(sum / 2);

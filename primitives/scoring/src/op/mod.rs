@@ -1,4 +1,4 @@
-//! The ops of the machine, a file a family: whoever wants to know an op reads one file.
+//! The ops of the machine, one file per family: to understand an op, read one file.
 //!
 //! | file | ops |
 //! | --- | --- |
@@ -14,9 +14,9 @@
 //! | [`window`] | [`Image`] and [`Window`], which convolutions and pools are made of |
 //!
 //! An op is defined by its `Definition`: its bounds, what it gives, what it costs, how it runs on a
-//! sample, what one word of its trace reads, and how a referee executes that word; how it runs backwards,
-//! and the same word by word ([`crate::trial::backward`]). [`Op`] is only its encoding, and
-//! `Op::definition` the one place that maps the one to the other.
+//! sample, what one word of its trace reads, and how a referee executes that word; and how it runs
+//! backwards, as a whole and word by word ([`crate::trial::backward`]). [`Op`] is only its
+//! encoding, and `Op::definition` the one place that maps the one to the other.
 //!
 //! Sources: integer-only inference after Jacob et al. (2018), with powers of two for scales; the
 //! norm after Zhang and Sennrich (2019), without a gain, which the next weights can be; attention

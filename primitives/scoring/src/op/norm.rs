@@ -83,7 +83,7 @@ pub struct Norm {
 }
 
 impl Norm {
-    /// Of a row of at most 2048 values; the result is in units of `2^-unit_bits`.
+    /// The norm of a row of at most 2048 values; the result is in units of `2^-unit_bits`.
     #[inline(always)]
     pub fn of(row: &[i16], unit_bits: u8) -> Self {
         let most = row.iter().map(|h| magnitude(*h)).max().unwrap_or(0);
@@ -94,7 +94,7 @@ impl Norm {
             let g = magnitude(*h) << up;
             rs(g.wrapping_mul(g) as i32, s)
         });
-        // At least 2^(28-s), for the largest magnitude alone; 0 only for a row of zeros.
+        // At least 2^(28-s), from the largest magnitude alone; 0 only for a row of zeros.
         let sum = squares.fold(0, i32::wrapping_add) as u32;
         let e = sum.max(1).ilog2() / 2;
         let mantissa = (sum >> (2 * e).saturating_sub(6)) as usize;
@@ -148,9 +148,9 @@ fn norm_bits(width: u32) -> u8 {
     sum_bits(7 + log2_ceil(width))
 }
 
-/// With `y = h * s`, `s = 2^unit_bits / rms(h)`, and `n` the width: `dh[c] = s * (dy[c] - y[c] * mean(dy * y) /
-/// 2^(2 * unit_bits))`, where `dy` is 0 for what is on the bound. `mean` is rounded to nearest, halves away from
-/// zero; the difference is clamped to 16 bits.
+/// With `y = h * s`, `s = 2^unit_bits / rms(h)`, and `n` the width: `dh[c] = s * (dy[c] - y[c] * mean(dy * y) / 2^(2 *
+/// unit_bits))`, where `dy` is 0 for values on the bound. `mean` is rounded to nearest, halves away from zero; the difference is
+/// clamped to 16 bits.
 fn rms_norm_backward(here: &Backwards, width: u32, unit_bits: u8) -> Option<Pulled> {
     let (Some(Tensor::Wide(h)), Tensor::Narrow(y)) = (here.before.last(), here.own) else {
         return None;
@@ -205,7 +205,7 @@ fn rms_norm_stages(
 ) -> Option<PulledStages> {
     let (taken, dy, exponent) = (here.taken, here.adjoint.values, here.adjoint.exponent);
     let wide = |row: &[i32]| row.iter().map(|h| *h as i16).collect::<Vec<i16>>();
-    // What passes of the adjoint, and what was given.
+    // The part of the adjoint that passes, and what the op gave.
     let passed = |scale: &Norm, h: i16, dy: i32| {
         let y = i32::from(scale.apply(h));
         (if y.unsigned_abs() < 127 { dy } else { 0 }, y)

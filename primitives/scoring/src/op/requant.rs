@@ -19,7 +19,7 @@ pub(super) struct Requant {
 }
 
 impl Requant {
-    /// Before it is narrowed.
+    /// The value before it is narrowed.
     fn scale(&self, acc: i32) -> i16 {
         requant(acc, self.shift_in, self.multiplier, self.shift_out)
     }
@@ -94,7 +94,7 @@ impl Definition for Requant {
 }
 
 /// `clamp(rs(clamp(rs(acc, shift_in), +-32767) * multiplier, shift_out), +-32767)`; a narrow
-/// requant clamps the result on to +-127.
+/// requant further clamps the result to +-127.
 #[inline]
 pub fn requant(acc: i32, shift_in: u8, multiplier: u8, shift_out: u8) -> i16 {
     let t = clamp_i16(rs(acc, shift_in.into()));

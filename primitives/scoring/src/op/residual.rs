@@ -78,7 +78,7 @@ pub fn residual(a: i16, b: i16) -> i16 {
     clamp_i16(i32::from(a).wrapping_add(b.into()))
 }
 
-/// Passes to both terms where the sum is inside its bounds.
+/// Passes the adjoint to both terms where the sum is inside its bounds.
 fn residual_backward(here: &Backwards, from: u32) -> Option<Pulled> {
     let Tensor::Wide(y) = here.own else {
         return None;

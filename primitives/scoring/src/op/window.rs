@@ -1,8 +1,8 @@
 //! Images, and the windows that convolutions and pools take over them.
 //!
-//! An image is a row for every pixel, its lines one after another, and in the row a value for every
-//! channel (height, width, channel). A window stops at every `stride`-th place, line by line, as
-//! long as it is within the image and its padding; outside of the image all values are 0.
+//! An image has a row for every pixel, its lines one after another, and each row has a value for every channel (height, width,
+//! channel). A window stops at every `stride`-th place, line by line, as long as it is within the image and its padding; outside of
+//! the image all values are 0.
 
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -69,8 +69,8 @@ impl Image {
 }
 
 impl Window {
-    /// Height and width of what has a pixel for every place of the window; none if a field is out of
-    /// its bounds, or the window is larger than the image with its padding.
+    /// Height and width of the image that has a pixel for every place of the window; none if a field is out of its bounds, or the
+    /// window is larger than the image with its padding.
     pub fn places(&self, image: &Image) -> Option<(u32, u32)> {
         if image.channels == 0 || self.padding >= self.size {
             return None;
@@ -88,7 +88,7 @@ impl Window {
         u32::from(self.size) * u32::from(self.size)
     }
 
-    /// No fewer than the pixels of a place, and those from its first to its last in the image.
+    /// At least as many as the pixels of a place, and as those from its first to its last in the image.
     pub fn span(&self, image: &Image) -> u32 {
         let (size, width) = (u32::from(self.size), u32::from(image.width));
         size.saturating_sub(1) * width.max(size) + size
@@ -121,8 +121,8 @@ impl Window {
         most.min(places)
     }
 
-    /// The place that is number `nth`, below [`Self::most_over`], of those that a pixel may be in, the last
-    /// first; and which of the place's pixels it is. None if it is not in that one.
+    /// Place number `nth`, below [`Self::most_over`], among those that a pixel may be in, the last first; and which of the place's
+    /// pixels it is. None if the pixel is not in that place.
     pub fn over(&self, image: &Image, pixel: u32, nth: u32) -> Option<(u32, u32)> {
         let (down, across) = self.places(image)?;
         let (size, stride) = (u32::from(self.size), u32::from(self.stride));
@@ -141,8 +141,7 @@ impl Window {
         Some((place, below * size + right))
     }
 
-    /// The pixels of all places, place by place; [`Image::pixels`] for what is padding. Empty if there
-    /// are no places.
+    /// The pixels of all places, place by place; [`Image::pixels`] stands for padding. Empty if there are no places.
     pub fn table(&self, image: &Image) -> Vec<u32> {
         let (down, across) = self.places(image).unwrap_or((0, 0));
         let pixel = |place, nth| self.pixel(image, place, nth).unwrap_or(image.pixels());
@@ -173,7 +172,7 @@ impl Window {
         lines.flat_map(move |line| columns.clone().map(move |column| line * width + column))
     }
 
-    /// From the first to the last pixel of a place that are in the image; none if none is.
+    /// From the first to the last pixel of a place that is in the image; none if none is.
     pub fn range(&self, image: &Image, place: u32) -> Option<Range<u32>> {
         let width = u32::from(image.width);
         let [lines, columns] = self.cut(image, place)?;
@@ -287,7 +286,7 @@ mod tests {
         assert_eq!(window(3, 1, 0).most_over(&image(2, 2)), 0);
     }
 
-    /// Bounds of a referee's step: every place has a pixel, and none spans more than it says.
+    /// Bounds of a referee's step: every place has a pixel, and no place spans more than [`Window::span`] says.
     #[test]
     fn every_place_is_within_its_span() {
         for (height, width) in [(1, 1), (1, 9), (9, 1), (5, 7), (8, 8)] {

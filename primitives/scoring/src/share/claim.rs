@@ -1,4 +1,4 @@
-//! What an attester claims of a round on chain, and what a contributor shows to be credited.
+//! What an attester claims about a round on chain, and what a contributor shows to be credited.
 
 use super::credit::{most_credits, Credit, Split};
 use super::table::{table_root, MergeSummary, Row, RowSums, ShareTable, Stage, TableSummary};
@@ -8,7 +8,7 @@ use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use thiserror::Error;
 
-/// What an attester claims of a round. The chain derives it from a table's summary: [`TableSummary::claim`].
+/// What an attester claims about a round. The chain derives it from a table's summary: [`TableSummary::claim`].
 #[derive(
     Clone,
     Copy,
@@ -51,7 +51,7 @@ pub struct MergedGain {
 }
 
 impl TableSummary {
-    /// What it claims of a round on base weights with this root.
+    /// The claim that it makes about a round on base weights with this root.
     pub fn claim(&self, base_root: &Hash) -> ShareClaim {
         let merged = self.merge.as_ref().filter(|merge| merge.pay.is_some());
         ShareClaim {

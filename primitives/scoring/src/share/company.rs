@@ -1,4 +1,4 @@
-//! Which deltas are merged: those that do good in the company of the others.
+//! Which deltas are merged: those that help in the company of the others.
 
 use super::credit::magnitude;
 use super::{groups, ShareTerms, Value, MOST_OF_A_GROUP};
@@ -25,7 +25,7 @@ pub struct Entrant<'a> {
     pub delta: &'a Delta,
     /// Its weight in a merge, `1..=`[`crate::merge::MAX_WEIGHT`].
     pub weight: u32,
-    /// Whether its account has proved something in this task. What has not must be better to stay.
+    /// Whether its account has proved something in this task. A delta of an account that has not must be better to stay.
     pub is_proven: bool,
 }
 
@@ -54,7 +54,7 @@ pub struct Pass {
 }
 
 impl Company {
-    /// Of these members.
+    /// The company of these members.
     pub fn of(members: Vec<bool>, entrants: &[Entrant], terms: &ShareTerms) -> Self {
         let own = entrants
             .iter()
@@ -92,9 +92,9 @@ impl Company {
         }
     }
 
-    /// What every member is worth in the company: by entrant a part for each group of samples, Q16 bits summed over the
-    /// group. With `D` the product of the group's gradient at the midpoint and the delta: `-D * weight * factor /
-    /// (sum of weights * 2^40)`, rounded to nearest, halves away from zero.
+    /// What every member is worth in the company: by entrant, a part for each group of samples, Q16 bits summed over the group.
+    /// With `D` the product of the group's gradient at the midpoint and the delta: `-D * weight * factor / (sum of weights *
+    /// 2^40)`, rounded to nearest, halves away from zero.
     pub fn values<E: Differentiator>(
         &self,
         evaluator: &mut E,
@@ -146,7 +146,7 @@ impl Company {
     }
 }
 
-/// What a member is worth by the product of a group's gradient and its delta, of a company with this weight.
+/// What a member is worth, from the product of a group's gradient and its delta, in a company of this weight.
 pub(super) fn worth(product: i128, own_weight: u32, factor_q16: u32, weight: u64) -> i64 {
     let (own, all) = scale(own_weight, factor_q16, weight);
     let product = product.clamp(-MOST_OF_A_PRODUCT, MOST_OF_A_PRODUCT);
@@ -170,8 +170,8 @@ fn product(gradient: &[i64], entries: &[Entry]) -> i128 {
     terms.sum()
 }
 
-/// The lower median of norms by their weights: the least norm such that the norms not above it have at
-/// least half of all weight. 0 of none.
+/// The lower median of norms by their weights: the smallest norm such that the norms not above it have at least half of all weight.
+/// 0 if there are none.
 pub fn weighted_median(mut norms: Vec<(u64, u32)>) -> u64 {
     norms.sort_unstable();
     let total: u64 = norms.iter().map(|(_, weight)| u64::from(*weight)).sum();
@@ -183,10 +183,10 @@ pub fn weighted_median(mut norms: Vec<(u64, u32)>) -> u64 {
     median.map_or(0, |(norm, _)| *norm)
 }
 
-/// The companies that are tried, first to last. All entrants start. A member is *bad* if its value is not positive, or
-/// not above its floor ([`ShareTerms::floor_q8`]). The worst half of the bad, rounded up, leaves, by value for weight, of equals
-/// the later: the worst first, because a poison makes others look bad. Before the last company all of the bad leave, so
-/// that no crowd hides one of them from the others. It ends when none is bad, when nobody is left, or after
+/// The companies that are tried, first to last. All entrants start. A member is *bad* if its value is not positive, or not above
+/// its floor ([`ShareTerms::floor_q8`]). The worst half of the bad, rounded up, leaves, ordered by value per weight, and the later
+/// first among equals. The worst leave first, because a poison makes others look bad. Before the last company all of the bad leave,
+/// so that no crowd hides one of them from the others. It ends when none is bad, when nobody is left, or after
 /// [`MAX_PASSES`].
 pub fn passes<E: Differentiator>(
     evaluator: &mut E,
@@ -247,10 +247,10 @@ pub(super) fn passes_seen<E: Differentiator>(
     Ok(passes)
 }
 
-/// The company whose values have the largest sum, of equals the later. None that holds too much harm is chosen: the sum of
-/// magnitudes is at most 17/16 of the sum, so that harm is at most a 33rd of the good. Else one account could send what
-/// another's delta takes back, and be paid for what the merge does not keep: what a new account is credited below zero,
-/// nobody ever makes good.
+/// The company whose values have the largest sum; the later one among equals. A company with too much harm is never chosen: the sum
+/// of magnitudes is at most 17/16 of the sum, so that harm is at most a 33rd of the good. Otherwise one account could send what
+/// another's delta takes back, and be paid for what the merge does not keep: nobody ever makes good the negative credit of a new
+/// account.
 pub fn best(passes: &[Pass]) -> Option<usize> {
     best_of(passes.iter().map(|pass| (pass.sum, pass.magnitude)))
 }
@@ -267,8 +267,7 @@ pub(super) fn best_of(sums: impl Iterator<Item = (i64, u64)>) -> Option<usize> {
         .map(|(index, _)| index)
 }
 
-/// How many of so many bad members leave after this pass, the worst: half of them, rounded up, and before the last pass
-/// all.
+/// How many of `bad` bad members leave after this pass, the worst first: half of them, rounded up, and all before the last pass.
 pub(super) fn leavers(bad: u32, pass: usize) -> u32 {
     if pass.saturating_add(2) >= MAX_PASSES {
         bad
@@ -277,7 +276,7 @@ pub(super) fn leavers(bad: u32, pass: usize) -> u32 {
     }
 }
 
-/// By entrant the value that these parts add up to.
+/// By entrant, the value that these parts add up to.
 pub(super) fn values_of(parts: &[Option<Vec<i64>>]) -> Vec<Option<Value>> {
     let values = parts.iter().map(|parts| parts.as_deref().map(Value::of));
     values.collect()
@@ -303,8 +302,8 @@ pub(super) fn worst_of_the_bad(
     bad.into_iter().map(|(index, ..)| index).collect()
 }
 
-/// The order in which they leave, by place, value and weight: by value divided by weight, without the division, and of
-/// equals the later one first.
+/// The order in which members, given as place, value and weight, leave: by value divided by weight, without the division, and the
+/// later one first among equals.
 pub(super) fn worst_first(one: &(usize, i64, u32), other: &(usize, i64, u32)) -> Ordering {
     let cross = |value: i64, weight: u32| i128::from(value) * i128::from(weight);
     let by_value_for_weight = cross(one.1, other.2).cmp(&cross(other.1, one.2));
@@ -339,7 +338,7 @@ mod tests {
 
     #[test]
     fn a_company_with_too_much_harm_is_not_chosen() {
-        // Good of 33 and harm of 1 are the most; then one of no harm is better, however small.
+        // Harm of 1 to good of 33 is the most that is allowed; beyond that, a company without harm is better, however small.
         assert_eq!(best(&[of(32, 34), of(3, 3)]), Some(0));
         assert_eq!(best(&[of(32, 35), of(3, 3)]), Some(1));
         assert_eq!(best(&[of(32, 35)]), None);

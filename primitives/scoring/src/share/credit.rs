@@ -26,15 +26,15 @@ pub struct Credit {
     pub variance: u128,
 }
 
-/// Splits `gain` by values: all are scaled so that they add up to it, by at least 1/2 and at most 2. What is then
-/// left is split by the values' magnitudes, and counts as doubt. The errors of values are scaled down with them, but not up:
-/// where values happen to add up to about nothing, they are all error, and what is scaled up is only luck.
+/// Splits `gain` by values: all are scaled so that they add up to it, by at least 1/2 and at most 2. What is then left over is
+/// split by the values' magnitudes, and counts as doubt. The errors of values are scaled down with them, but not up: where values
+/// happen to add up to about nothing, they are all error, and what is scaled up is only luck.
 ///
 /// With `T` the sum of the values, `a = max(|value|, 1)` of each, and `U` their sum: `s = gain * 2^16 / T`, limited to
-/// `2^15..=2^17` (`2^16` if `T` is 0), and `R = gain - (s * T >> 16)`. With `P` and `A` the sums of values and of `a` over
-/// the rows so far, the rows up to and including one are credited `(s * P >> 16) + R * A / U` together; its own credit is
-/// the increase. The variance is that of the value times the square of `min(s / 2^16, 1)`, and the square of `R * a / U`. All
-/// divisions round down but those of the variance. So the credits add up to `gain` to the last unit, whatever the values.
+/// `2^15..=2^17` (`2^16` if `T` is 0), and `R = gain - (s * T >> 16)`. With `P` and `A` the sums of values and of `a` over the rows
+/// so far, the rows up to and including one are credited `(s * P >> 16) + R * A / U` together; its own credit is the increase. The
+/// variance is that of the value times the square of `min(s / 2^16, 1)`, and the square of `R * a / U`. All divisions round down,
+/// except those of the variance. So the credits add up to `gain` to the last unit, whatever the values.
 pub fn credits(values: &[Value], gain: i64) -> Vec<Credit> {
     let mut all = Sums::default();
     values.iter().for_each(|value| all = all.with(value));
@@ -50,9 +50,9 @@ pub fn credits(values: &[Value], gain: i64) -> Vec<Credit> {
 /// Sums over the values of some rows, each below 2^56.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
-    /// Of the values.
+    /// The sum of the values.
     pub values: i64,
-    /// Of `max(|value|, 1)`.
+    /// The sum of `max(|value|, 1)`.
     pub magnitudes: u64,
 }
 
@@ -65,12 +65,12 @@ impl Sums {
     }
 }
 
-/// What a value counts when a rest is split: `max(|value|, 1)`.
+/// What a value counts for when a remainder is split: `max(|value|, 1)`.
 pub fn magnitude(value: &Value) -> u64 {
     value.sum.unsigned_abs().max(1)
 }
 
-/// How a gain is split, by the sums over all values: one credit can be told without the others.
+/// How a gain is split, from the sums over all values: one credit can be computed without the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Split {
     scale: i128,
@@ -79,7 +79,7 @@ pub struct Split {
 }
 
 impl Split {
-    /// Of a gain below 2^44 in magnitude.
+    /// Splits a gain below 2^44 in magnitude.
     pub fn of(gain: i64, all: Sums) -> Self {
         // Values are below 2^56: no product here or below passes 2^120.
         let (gain, total) = (i128::from(gain), i128::from(all.values));
@@ -109,7 +109,7 @@ impl Split {
         }
     }
 
-    /// What all rows up to these sums are credited; of no rows 0.
+    /// What all rows up to these sums are credited together; 0 without rows.
     fn upto(&self, sums: Sums) -> i128 {
         ((self.scale * i128::from(sums.values)) >> 16) + self.rest_of(sums.magnitudes)
     }
@@ -119,8 +119,8 @@ impl Split {
     }
 }
 
-/// What the positive credits of a round with so many members are at most, all together:
-/// `ceil(s * (U + T) / 2 / 2^16) + max(R, 0) + 2 * members`, in the symbols of [`credits`].
+/// The most that all positive credits of a round with `members` members can add up to: `ceil(s * (U + T) / 2 / 2^16) + max(R, 0) +
+/// 2 * members`, in the symbols of [`credits`].
 pub fn most_credits(gain: i64, all: Sums, members: u32) -> u64 {
     // A credit is a difference of two roundings, each of which adds less than 1. So it is below
     // `s * v / 2^16 + R * a / U + 2`, and its positive part is below `s * max(v, 0) / 2^16 + max(R, 0) * a / U + 2`. Over all
@@ -154,7 +154,7 @@ mod tests {
         let credits = credits(&[value(1000, 100), value(3000, 400)], 3000);
         let got: Vec<i64> = credits.iter().map(|credit| credit.credit).collect();
         assert_eq!(got, [750, 2250]);
-        // 0.75 squared of 100.
+        // 0.75 squared times 100.
         assert_eq!(credits[0].variance, 57);
     }
 

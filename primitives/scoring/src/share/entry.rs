@@ -39,9 +39,9 @@ impl EntryWeights {
         *sum = sum.saturating_add(weight.into());
     }
 
-    /// What one of them weighs in the merge. Where newcomers weigh more than their part of the proven, each is scaled
-    /// down to it: `weight * proven / (32 * newcomers)`, rounded down, but at least 1. Where nobody has proved anything,
-    /// nobody is scaled.
+    /// What one of them weighs in the merge. Where newcomers weigh more than their share of what the proven weigh, each is scaled
+    /// down: `weight * proven / (32 * newcomers)`, rounded down, but at least 1. Where nobody has proved anything, nobody is
+    /// scaled.
     pub fn limited(&self, weight: u32, is_proven: bool) -> u32 {
         let most = u128::from(self.proven);
         let all = u128::from(self.newcomers).saturating_mul(NEWCOMERS_DIVISOR.into());
@@ -119,7 +119,7 @@ mod tests {
                 .collect();
             let weights = weights(&entries);
             let limited: u64 = newcomers.iter().map(|weight| u64::from(weights.limited(*weight, false))).sum();
-            // None weighs nothing, so each may add 1 to the part.
+            // None weighs nothing, so each may add up to 1 to the share.
             let part = weights.proven / NEWCOMERS_DIVISOR + newcomers.len() as u64;
             prop_assert!(limited <= weights.newcomers && limited <= part);
             prop_assert!(newcomers.iter().all(|weight| weights.limited(*weight, false) >= 1));

@@ -33,7 +33,7 @@ impl Dice {
     }
 }
 
-/// All of a round.
+/// Everything about a round.
 #[derive(Clone)]
 pub struct Fixture {
     seed: u64,
@@ -43,7 +43,7 @@ pub struct Fixture {
     pub samples: Samples,
     pub deltas: Vec<Delta>,
     pub hashes: Vec<Hash>,
-    /// Weight and whether it is proven.
+    /// Stake weight of each entrant, and whether it is proven.
     pub stakes: Vec<(u32, bool)>,
     pub round: ShareRound,
     pub table: ShareTable,
@@ -156,7 +156,7 @@ impl Fixture {
         entrants_of(&self.deltas, &self.stakes)
     }
 
-    /// A party that stands for a table of this round.
+    /// A party that defends a table of this round.
     pub fn player(&self, table: ShareTable) -> Player {
         let (facts, base) = (self.facts.clone(), self.base.clone());
         Player::new(facts, base, self.held.clone(), self.deltas.clone(), table).unwrap()
@@ -182,7 +182,7 @@ fn entrants_of<'a>(deltas: &'a [Delta], stakes: &[(u32, bool)]) -> Vec<Entrant<'
     entrants.map(entrant).collect()
 }
 
-/// Down the gradient, up it, or anywhere; only up it if all are to be bad.
+/// A delta down the gradient, up it, or anywhere; only up it if all are to be bad.
 fn any_delta(dice: &Dice, gradient: &[i64], is_bad: bool) -> Delta {
     let kind = if is_bad { 9 } else { dice.below(10) };
     let size = [600, 900, 1500][dice.below(3) as usize];

@@ -5,17 +5,17 @@ use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// The samples of A, which decides, and of B, which pays, by their numbers. Chance puts all of them in an order: the first
-/// half is A, the second B, and groups are stretches of a half. So no order in which a sponsor publishes its samples
-/// gains anything, be it sorted by class. Of an odd number the last sample is in neither half.
+/// The samples of A, which decides, and of B, which pays, by their numbers. A random order is drawn: the first half is A, the
+/// second B, and groups are stretches of a half. So no order in which a sponsor publishes its samples gains anything, be it sorted
+/// by class. If their number is odd, the last sample is in neither half.
 ///
 /// The order is a shuffle of `0..n` by Fisher and Yates (Durstenfeld, *Algorithm 235*, 1964): for `i` from `n - 1` down to 1
 /// the numbers at `i` and at `r mod (i + 1)` change places, `r` being word `i mod 8`, of 32 bits LE, of
 /// `H("gotong:half" | seed | i / 8 as u32 LE)`. For 4,096 samples no place is likelier than it should be by more than a part
 /// in 2^20.
 ///
-/// The seed may be the one that draws the samples of a pool, too: [`crate::draw`] hashes it with another tag,
-/// `gotong:pool`. So one seed a round is enough.
+/// The seed may be the one that also draws the samples of a pool: [`crate::draw`] hashes it with another tag, `gotong:pool`. So one
+/// seed per round is enough.
 pub fn halves(seed: &Hash, samples: u32) -> [Vec<u32>; 2] {
     let mut order: Vec<u32> = (0..samples - samples % 2).collect();
     let (mut words, mut of) = (Hash::default(), None);

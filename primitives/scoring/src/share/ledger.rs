@@ -4,7 +4,7 @@ use super::{Credit, MOST_VARIANCE};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// Most of an account's credits, in magnitude.
+/// Largest sum of an account's credits, in magnitude.
 const MOST: i64 = 1 << 62;
 
 /// An account's credits in one task. What is *proved* is the highest lower bound so far of their sum,
@@ -38,7 +38,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Adds a round. Gives what is proved by it, at most the credit, and 0 if that is negative.
+    /// Adds a round. Returns what it proves: at most the credit, and 0 if that is negative.
     pub fn add(&mut self, credit: &Credit, doubt_q8: u16) -> u64 {
         self.sum = self.sum.saturating_add(credit.credit).clamp(-MOST, MOST);
         self.variance = self
@@ -70,7 +70,7 @@ impl Ledger {
         root.saturating_add(u128::from(root.saturating_mul(root) < square))
     }
 
-    /// Whether its credits are above doubt now: then the account is no newcomer to the task.
+    /// Whether its credits are above doubt now: then the account is not a newcomer to the task.
     pub fn is_proven(&self, doubt_q8: u16) -> bool {
         self.lower_bound(doubt_q8) > 0
     }

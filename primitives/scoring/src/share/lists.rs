@@ -90,7 +90,7 @@ impl Members {
         self.iter().map(|byte| byte.count_ones()).sum()
     }
 
-    /// Whether all of them are `others`, too.
+    /// Whether all of them are in `others`, too.
     pub fn are_of(&self, others: &Self) -> bool {
         self.len() == others.len()
             && self

@@ -58,9 +58,9 @@ use scale_info::TypeInfo;
 
 /// Groups of samples that a value's variance is estimated from.
 pub const GROUPS: usize = 16;
-/// Most of one group's part of a value, in magnitude: Q16 bits summed over the group's samples.
+/// Largest part of a value from one group, in magnitude: Q16 bits summed over the group's samples.
 pub const MOST_OF_A_GROUP: i64 = 1 << 40;
-/// Most of a variance.
+/// Largest variance.
 pub const MOST_VARIANCE: u128 = 1 << 106;
 
 /// The terms of the share rule that a task may choose.
@@ -134,8 +134,8 @@ pub struct Value {
 }
 
 impl Value {
-    /// Of the groups' parts: of `k` of them with moments `S1` and `S2` the variance is `(k * S2 - S1^2) /
-    /// (k - 1)`, rounded up. One part says nothing of its error: then it is the part's square.
+    /// The value of these parts, one for each group. The variance of `k` parts with moments `S1` and `S2` is
+    /// `(k * S2 - S1^2) / (k - 1)`, rounded up. A single part says nothing about its error, so the variance is its square.
     pub fn of(parts: &[i64]) -> Self {
         let limited = parts
             .iter()
@@ -144,7 +144,7 @@ impl Value {
             (sum + part, squares + part.unsigned_abs().pow(2))
         });
         let (count, square) = (parts.len() as u128, sum.unsigned_abs().pow(2));
-        // Not negative, by Cauchy-Schwarz; of at most 16 parts below 2^88.
+        // Not negative, by Cauchy-Schwarz; below 2^88 for at most 16 parts.
         let spread = (count * squares).saturating_sub(square);
         let variance = match count.checked_sub(1) {
             None | Some(0) => square,

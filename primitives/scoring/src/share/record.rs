@@ -12,7 +12,7 @@ use scale_info::TypeInfo;
     Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen,
 )]
 pub struct EntrantRecord {
-    /// [`crate::Delta::hash_of`] its encoding.
+    /// [`crate::Delta::hash_of`] the delta's encoding.
     pub delta_hash: Hash,
     /// [`crate::Delta::root`].
     pub delta_root: Hash,
@@ -26,7 +26,7 @@ pub struct EntrantRecord {
 }
 
 impl EntrantRecord {
-    /// Of an entrant whose delta has this hash.
+    /// The record of an entrant whose delta has this hash.
     pub fn of(delta_hash: Hash, entrant: &Entrant) -> Self {
         Self {
             delta_hash,

@@ -37,7 +37,7 @@ pub enum ScoreError {
         /// Index of the reveal.
         reveal: u32,
     },
-    /// A delta to another number of parameters, or empty.
+    /// A delta to a different number of parameters, or an empty one.
     #[error("reveal {reveal} is not a delta for these weights")]
     WrongDelta {
         /// Index of the reveal.
@@ -48,7 +48,7 @@ pub enum ScoreError {
     TooFewSamples,
 }
 
-/// What a round comes to.
+/// The result of a round.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShareRound {
     /// The companies that were tried on A, first to last.
@@ -59,7 +59,7 @@ pub struct ShareRound {
     pub gain: i64,
     /// By entrant: the parts of its value on B; none if it was not merged.
     pub paid_parts: Vec<Option<Vec<i64>>>,
-    /// By entrant, its credit: of those that were merged they add up to `gain`.
+    /// By entrant, its credit; the credits of those that were merged add up to `gain`.
     pub credits: Vec<Option<Credit>>,
     /// Master weights after the round.
     pub weights: Vec<i16>,
@@ -99,7 +99,7 @@ struct Exam<'a> {
     terms: &'a ShareTerms,
 }
 
-/// What comes up in a round and is not kept.
+/// What is computed in a round and not kept.
 enum Seen<'a> {
     /// The gradient of a stage's group; groups come in order.
     Gradient(Stage, &'a [i64]),
@@ -194,7 +194,7 @@ fn losses(
     }
 }
 
-/// [`share_round`], and the table that commits it. `hashes` are those of the entrants' deltas.
+/// [`share_round`], and the table that commits to it. `hashes` are those of the entrants' deltas.
 ///
 /// # Errors
 /// Those of [`share_round`].

@@ -5,7 +5,7 @@ use crate::merkle::Carry;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// Most of a sum of values, in magnitude: 2^10 of 2^44, and two bits more.
+/// Largest sum of values, in magnitude: 2^10 values of 2^44, and two bits more.
 const MOST_OF_VALUES: u64 = 1 << 56;
 
 /// Sums over rows. In the pay, only the last two differ from 0.
@@ -38,7 +38,7 @@ pub struct RowSums {
 }
 
 impl RowSums {
-    /// What a sum that left its bounds becomes, and stays.
+    /// What a sum that left its bounds becomes, and remains.
     const UNSOUND: Self = Self {
         weight: u64::MAX,
         below: u64::MAX,
@@ -48,7 +48,7 @@ impl RowSums {
         magnitude: u64::MAX,
     };
 
-    /// What a credit is made of.
+    /// The sums that a credit is made of.
     pub fn of_values(&self) -> Sums {
         Sums {
             values: self.value,

@@ -1,7 +1,7 @@
 //! The canonical result of a round, committed so that any one number of it can be checked with a small opening.
 //!
-//! The few numbers of each pass lie open in the [`TableSummary`]: the members, the median norm, the roots. What there is
-//! for each entrant and pass, the parts of its value, is a [`Row`]. Rows are the leaves of a tree that sums
+//! The few numbers of each pass lie open in the [`TableSummary`]: the members, the median norm, the roots. The parts of an
+//! entrant's value in one pass are a [`Row`]. Rows are the leaves of a tree that sums
 //! [`RowSums`], so whatever a pass says of all its rows together (the weighted median, how many are bad, the sum
 //! of the values) is checked at the root: [`TableSummary::is_consistent`].
 //!
@@ -23,9 +23,9 @@ use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// Gradient words of a leaf of [`gradient_tree`].
+/// Gradient words in a leaf of [`gradient_tree`].
 pub const GRADIENT_TILE: usize = 512;
-/// Most of a sum of losses: of 2^12 samples, with 32 bits each.
+/// Largest sum of losses: 2^12 samples with 32 bits each.
 const MOST_OF_LOSSES: u128 = 1 << 44;
 
 /// A stage of the measurement: a pass of the choice, on A, or the pay of the merged company, on B.
@@ -204,7 +204,7 @@ pub struct MergeSummary {
     pub pay: Option<PaySummary>,
 }
 
-/// The summary of a table: it has the roots of the rows, weights, gradients and losses in their place.
+/// The summary of a table: it has the roots of the rows, weights, gradients and losses in place of them.
 #[derive(
     Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen,
 )]
@@ -221,13 +221,13 @@ impl TableSummary {
         table_root(&self.passes_hash(), &self.merge)
     }
 
-    /// What of the root is about the passes.
+    /// The part of the root that is about the passes.
     pub fn passes_hash(&self) -> Hash {
         blake2_256(&[b"gotong:share-passes", &self.passes.encode()])
     }
 
-    /// The pass whose company is merged, if it gains enough on A: that of the largest sum, of equals the later, and
-    /// none if no sum is positive, or harm is more than a 33rd of the good.
+    /// The pass whose company is merged, if it gains enough on A: the one with the largest sum, the later among equals, and none if
+    /// no sum is positive, or harm is more than a 33rd of the good.
     pub fn candidate(&self) -> Option<u8> {
         best_of(self.passes.iter().map(sums)).map(|pass| pass as u8)
     }
@@ -263,7 +263,7 @@ impl TableSummary {
         }
     }
 
-    /// What the merged are paid for; none if nothing was merged.
+    /// What the merged deltas are paid for; none if nothing was merged.
     pub fn pay(&self) -> Option<&PaySummary> {
         self.merge.as_ref()?.pay.as_ref()
     }
@@ -299,8 +299,7 @@ impl TableSummary {
 }
 
 impl PassSummary {
-    /// Whether its sums are those of its company, and `next` is what follows: so many of the bad leave
-    /// as [`leavers`] says. It is
+    /// Whether its sums are those of its company, and `next` follows from it: as many of the bad leave as [`leavers`] says. It is
     /// the last pass if nobody is bad, if nobody would be left, or if it is number [`MAX_PASSES`].
     fn holds(&self, number: usize, next: Option<&Self>, entrants: u32) -> bool {
         let (members, bad) = (self.members.count(), self.rows.sum.bad);
@@ -322,7 +321,7 @@ impl PassSummary {
     }
 }
 
-/// What a pass is chosen by.
+/// The sums that a pass is chosen by.
 fn sums(pass: &PassSummary) -> (i64, u64) {
     (pass.rows.sum.value, pass.rows.sum.magnitude)
 }
@@ -331,8 +330,7 @@ pub(super) fn table_root(passes: &Hash, merge: &Option<MergeSummary>) -> Hash {
     blake2_256(&[b"gotong:share-table", passes, &merge.encode()])
 }
 
-/// The plain tree over a group's gradient. A leaf is the little-endian bytes of [`GRADIENT_TILE`] words, of fewer in
-/// the last.
+/// The plain tree over a group's gradient. A leaf is the little-endian bytes of [`GRADIENT_TILE`] words, or fewer in the last.
 pub fn gradient_tree(words: &[i64]) -> Tree {
     let tiles = words.chunks(GRADIENT_TILE).map(gradient_bytes);
     Tree::of(tiles)
@@ -368,7 +366,7 @@ pub struct TablePass {
     pub midpoint: Hash,
     /// By group, the root of its gradient.
     pub gradients: Vec<Hash>,
-    /// By entrant.
+    /// The rows, by entrant.
     pub rows: Vec<Row>,
 }
 
@@ -390,7 +388,7 @@ pub struct TablePay {
     pub on_b: [Vec<u32>; 2],
     /// By group, the root of its gradient.
     pub gradients: Vec<Hash>,
-    /// By entrant.
+    /// The rows, by entrant.
     pub rows: Vec<Row>,
 }
 
@@ -494,7 +492,7 @@ pub(super) fn fall([before, after]: &[Vec<u32>; 2]) -> Fall {
     }
 }
 
-/// How many parts a value of a stage has, in a round of so many samples.
+/// How many parts a value of a stage has, in a round of `samples` samples.
 pub(super) fn parts_of(stage: Stage, samples: u32) -> usize {
     group_count(stage.half().count(samples) as usize)
 }

@@ -1,4 +1,4 @@
-//! The table commits to what a round comes to, and shows every credit of it.
+//! The table commits to the result of a round, and proves every credit in it.
 
 use super::fixture::Fixture;
 use super::table::{Members, RowSums};
@@ -91,7 +91,7 @@ fn sums_that_leave_their_bounds_stay_unsound() {
         ..RowSums::default()
     };
     assert!(most.is_sound() && !most.join(most).is_sound());
-    // Values that are more than their magnitudes.
+    // Values that exceed their magnitudes.
     let hidden = RowSums {
         value: -2,
         magnitude: 1,

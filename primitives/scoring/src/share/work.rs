@@ -14,9 +14,9 @@ use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use thiserror::Error;
 
-/// The tree of an account's work: a leaf for each sample of A, then of B, as far as the table has losses of the half,
-/// then one for each entrant. A leaf is `account | index of the leaf as u32 LE`, and then for a sample
-/// its losses of base and merge as u32 LE, for an entrant the SCALE of its rows in all stages, the pay last.
+/// The tree of an account's work: a leaf for each sample of A, then of B, if the table has losses for that half, then one for each
+/// entrant. A leaf is `account | index of the leaf as u32 LE`, and then for a sample its losses of base and merge as u32 LE, for an
+/// entrant the SCALE of its rows in all stages, the pay last.
 fn tree(account: &[u8; 32], table: &ShareTable) -> Tree {
     let halves = [Half::A, Half::B].into_iter();
     let samples = halves
@@ -53,7 +53,7 @@ impl ShareTable {
     }
 }
 
-/// One audit: what an attester has to show.
+/// One audit: what an attester is asked to show.
 #[derive(
     Clone,
     Copy,
@@ -152,7 +152,7 @@ pub struct ProvedLosses {
 }
 
 impl ProvedLosses {
-    /// Those about a sample of an evaluation.
+    /// The proof for one sample of an evaluation.
     pub fn of(losses: &[u32], sample: u32) -> Option<Self> {
         let tile = sample as usize / LOSS_TILE;
         Some(Self {
@@ -161,7 +161,7 @@ impl ProvedLosses {
         })
     }
 
-    /// The loss of `sample` of `samples`, if this shows it under `root`.
+    /// The loss of `sample` out of `samples`, if this proves it under `root`.
     pub fn loss(&self, root: &SumNode, sample: u32, samples: u32) -> Option<u32> {
         let (tile, at) = (sample as usize / LOSS_TILE, sample as usize % LOSS_TILE);
         let tiles = (samples as usize).div_ceil(LOSS_TILE);
@@ -201,7 +201,7 @@ pub struct AuditedEntrant {
 /// The answer to one audit.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct AuditAnswer {
-    /// The sample; none if the table has no losses of it.
+    /// The sample; none if the table has no losses for it.
     pub sample: Option<AuditedSample>,
     /// The entrant.
     pub entrant: AuditedEntrant,
@@ -270,7 +270,7 @@ impl AuditAnswer {
     /// Whether it answers `audit` for `account`, who committed to `work_root`.
     ///
     /// # Errors
-    /// If it is of other work or another table, or the two differ.
+    /// If it is about other work or another table, or the two differ.
     pub fn verify(
         &self,
         audit: &Audit,

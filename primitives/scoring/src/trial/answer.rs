@@ -53,7 +53,7 @@ pub enum Answer {
         record: Option<ProvedRecord>,
         /// The inputs' tiles of the trace.
         inputs: Option<Tiles>,
-        /// Other tiles of the trace: of the sum that this word continues, of the other term of a residual, of a key, of values.
+        /// Other tiles of the trace: those of the sum that this word continues, the other term of a residual, a key, or values.
         before: Option<Tiles>,
         /// Tiles of the weights, or of the token's value in an embedding.
         weights: Option<Tiles>,

@@ -1,4 +1,4 @@
-//! What the loss of a sample stands on: all that its referee has to know.
+//! What the loss of a sample rests on: all that its referee has to know.
 
 use super::layout::{words, Span};
 use super::{ProvedRecord, Refusal, Tiles};

@@ -1,13 +1,14 @@
 //! Where the words of a trace are.
 //!
 //! The trace of a sample is what every op gives, in order, row after row, in words: `i8` for narrow
-//! tensors, `i16` for wide ones and shares, `i32` for accumulators, `u32` for losses, little endian.
-//! A linear op with more than [`TRACE_WIDTH`] inputs gives one word for every so many of them: the
-//! sum so far, starting from the bias. What scores are made of has its values, the last third of
-//! every row, after all the rest, and column after column: of a mean one column is read. What a pool
-//! takes lies column after column, too, all of it: of a place of its window one channel is read. Every
-//! op's words are cut in tiles of [`TRACE_TILE`], the last perhaps shorter; the tiles are the leaves
-//! of a plain Merkle tree.
+//! tensors, `i16` for wide ones and shares, `i32` for accumulators, `u32` for losses, little
+//! endian. A linear op with more than [`TRACE_WIDTH`] inputs gives one word for every
+//! [`TRACE_WIDTH`] of them: the sum so far, starting from the bias. In the rows that scores are
+//! made of, the values, which are the last third of every row, come after all the rest, column
+//! after column, because a mean reads one column. Everything that a pool takes lies column after
+//! column, too, because a place of its window reads one channel. Every op's words are cut into
+//! tiles of [`TRACE_TILE`], the last perhaps shorter; the tiles are the leaves of a plain Merkle
+//! tree.
 
 use super::{Refusal, Tiles};
 use crate::graph::{Flow, Graph, Kind};
@@ -48,7 +49,7 @@ impl OpWords {
         self.words.div_ceil(TRACE_TILE)
     }
 
-    /// Row and column of the value that a word is of; none if there is no such word.
+    /// Row and column of the value that a word belongs to; none if there is no such word.
     pub fn value(&self, at: u32) -> Option<(u32, u32)> {
         if at >= self.words {
             return None;
@@ -64,8 +65,8 @@ impl OpWords {
         })
     }
 
-    /// The word that a value is read from: of a wide linear op the last of its sums. None if there is
-    /// no such value.
+    /// The word that a value is read from: in a wide linear op, the last of its sums. None if there
+    /// is no such value.
     pub fn word(&self, row: u32, column: u32) -> Option<u32> {
         if row >= self.flow.tokens || column >= self.flow.width {
             return None;
@@ -103,7 +104,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Of a valid graph; of another it has no words.
+    /// The layout of a valid graph; that of an invalid one has no words.
     pub fn of(graph: &Graph) -> Self {
         let flows = graph.flows().unwrap_or_default();
         let (mut ops, mut tiles, mut parameters_before) = (Vec::new(), 0u32, 0u64);
@@ -167,7 +168,7 @@ impl Layout {
         })
     }
 
-    /// Words `range` of an op, from tiles that `trace` is the root of.
+    /// Words `range` of an op, from tiles under the root `trace`.
     pub(super) fn open(
         &self,
         trace: &Hash,
@@ -211,7 +212,8 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// Those of `range` out of `total` values in tiles of `tile`. Refused if it is empty or beyond.
+    /// The tiles that cover `range`, of `total` values in tiles of `tile`. Refused if it is empty
+    /// or beyond.
     pub fn of(range: Range<u64>, total: u64, tile: u32) -> Result<Self, Refusal> {
         if range.is_empty() || range.end > total {
             return Err(Refusal::NoSuchPlace);
@@ -230,8 +232,8 @@ impl Span {
         })
     }
 
-    /// Whether `tiles`, of values of so many bytes, are these under `root`, of which `first` is the
-    /// first; `else_refused` says what it is if they are others.
+    /// Whether `tiles`, with values of `bytes` bytes, are these tiles under `root`, starting at
+    /// tile `first`; `else_refused` is the refusal if they are not.
     pub fn verify(
         &self,
         tiles: &Tiles,
@@ -256,7 +258,7 @@ impl Span {
     }
 }
 
-/// Little-endian words of so many bytes; none if the last is incomplete.
+/// Little-endian words of `bytes` bytes each; none if the last is incomplete.
 pub(super) fn words(bytes: u32, data: &[u8]) -> Option<Vec<i32>> {
     let chunks = data.chunks_exact(bytes as usize);
     if !chunks.remainder().is_empty() {
@@ -272,7 +274,7 @@ pub(super) fn words(bytes: u32, data: &[u8]) -> Option<Vec<i32>> {
         .collect()
 }
 
-/// The bytes of words that fit so many.
+/// The little-endian bytes of words that fit into `bytes` bytes each.
 pub(super) fn tile_bytes(bytes: u32, words: &[i32]) -> Vec<u8> {
     let width = bytes as usize;
     words

@@ -1,11 +1,10 @@
 //! A dispute about the loss of one sample, narrowed down to one word that a referee executes again.
 //!
-//! The *accused* stands for a loss. Its *challenger* computes everything for itself and doubts, each
-//! time, the first part that it computes differently; the accused shows the inside of that part; and
-//! so on, down to one word. There the rule is one-sided: given inputs that the accused opens under
-//! its own roots (weights and samples under those of the chain), is its output what the
-//! machine makes of them? An honest loss has no step for which it is not. One that differs from
-//! the honest one has, wherever the challenger's own computation leads.
+//! The *accused* defends a loss. Its *challenger* computes everything for itself and doubts, each time, the first part that it
+//! computes differently; the accused shows the inside of that part; and so on, down to one word. There the rule is one-sided: given
+//! inputs that the accused opens under its own roots (weights and samples under those of the chain), is its output what the machine
+//! makes of them? An honest loss has no step for which it is not. A loss that differs from the honest one has such a step, and the
+//! challenger's own computation leads there.
 //!
 //! Traces are lazy: nothing is hashed before it is asked for, and it binds the accused from then on.
 //!
@@ -13,7 +12,7 @@
 //! Sample -> Trace .. -> Word   (one word of one op on one sample)
 //! ```
 //!
-//! What is not the inside of what was stood for is a [`Refusal`] and changes nothing: whoever has no move that is taken
+//! Anything that is not the inside of what is defended is a [`Refusal`] and changes nothing: a party without an acceptable move
 //! loses by silence.
 //!
 //! [`backward`] is the same for a word of a gradient. [`crate::share::trial`] is the dispute about a whole table, which

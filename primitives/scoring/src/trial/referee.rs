@@ -1,5 +1,5 @@
-//! The referee: what comes of a move about the loss of a sample, down to one word of the trace that gives it. Total: no
-//! input makes it panic.
+//! The referee: the result of a move about the loss of a sample, down to one word of the trace that gives it. Total: no input makes
+//! it panic.
 
 use super::layout::{words, Layout};
 use super::word::{Inputs, Reads, Word, Words};
@@ -25,7 +25,7 @@ impl Trial {
         }))
     }
 
-    /// What comes of an answer of the accused.
+    /// The result of an answer by the accused.
     pub fn answer(&self, ground: &Ground<'_>, answer: &Answer) -> Result<Ruling, Refusal> {
         if self.shown.is_some() {
             return Err(Refusal::NotYourTurn);
@@ -41,7 +41,7 @@ impl Trial {
         }
     }
 
-    /// What the accused has to answer for after the challenger picked the `nth` of what is shown.
+    /// What the accused has to answer for after the challenger picks part `nth` of what is shown.
     pub fn pick(&self, ground: &Ground<'_>, nth: u32) -> Result<Self, Refusal> {
         let shown = self.shown.as_ref().ok_or(Refusal::NotYourTurn)?;
         match self.statement {
@@ -133,7 +133,7 @@ fn word(ground: &Ground<'_>, statement: Statement, answer: &Answer) -> Result<Ru
     })
 }
 
-/// Of shown nodes one, or of a shown tile one word.
+/// Picks one of the shown nodes, or one word of a shown tile.
 fn pick(
     ground: &Ground<'_>,
     exam: Exam,

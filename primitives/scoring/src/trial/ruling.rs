@@ -1,11 +1,11 @@
-//! What comes of a move.
+//! The result of a move.
 
 use super::{Side, Trial};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use thiserror::Error;
 
-/// Why a move is refused; nothing changes by it.
+/// Why a move is refused; a refused move changes nothing.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, Error,
 )]

@@ -1,4 +1,4 @@
-//! What the accused stands for, what it has shown of it, and what the challenger may pick of that.
+//! What the accused defends, what it has shown of it, and what the challenger may pick of that.
 
 use super::Side;
 use crate::hash::Hash;

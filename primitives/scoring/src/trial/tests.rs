@@ -19,7 +19,7 @@ use core::ops::Range;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// Samples, and the weights that they are evaluated at.
+/// Samples, and the weights that they are evaluated with.
 #[derive(Clone)]
 struct Round {
     seed: u64,
@@ -57,7 +57,7 @@ impl Round {
         };
         let mut records: Vec<u8> = (0..samples).flat_map(record).collect();
         if seed % 8 == 6 {
-            // Some bytes are perhaps no tokens, and some labels no classes.
+            // Some bytes may not be tokens, and some labels may not be classes.
             records.iter_mut().step_by(2).for_each(|byte| *byte ^= 0xf0);
         }
         let record_len = graph.inputs as usize + 1;
@@ -93,7 +93,7 @@ impl Round {
         }
     }
 
-    /// The evaluation of a sample by somebody who is honest, or misstates a word.
+    /// The evaluation of a sample by a party that is honest, or misstates a word.
     fn traced(&self, sample: u32, misstated: Option<Misstated>) -> TracedSample<'_> {
         TracedSample {
             ground: self.ground(),
@@ -120,7 +120,7 @@ impl Round {
         (traced.tree().unwrap().root().hash, words)
     }
 
-    /// An honest answer to who doubts a word.
+    /// An honest answer to a challenger who doubts a word.
     fn answer(&self, statement: Statement) -> Answer {
         let sample = statement.exam().sample;
         self.traced(sample, None).answer(&statement).unwrap()
@@ -165,14 +165,14 @@ fn drawn(record_len: usize, samples: u32, own: &[u8], dice: &Dice) -> (HoldOut, 
 #[derive(Debug, PartialEq)]
 enum End {
     Convicted(Step),
-    /// The accused had no answer that is taken.
+    /// The accused had no acceptable answer.
     Silent(Refusal),
     Upheld,
     /// The challenger found nothing more to doubt.
     NothingToDoubt,
 }
 
-/// Plays a trial about the loss of a sample to its end, against somebody who is honest.
+/// Plays a trial about the loss of a sample to its end, against an honest challenger.
 fn play(round: &Round, sample: u32, misstated: Option<Misstated>) -> End {
     let (ground, honest) = (round.ground(), round.traced(sample, None));
     let (accused, exam) = (round.traced(sample, misstated), round.exam(sample));
@@ -210,7 +210,7 @@ fn any_round() -> impl Strategy<Value = Round> {
     (any_layers(), 2u32..20, any::<u64>()).prop_map(|(layers, samples, seed)| {
         let mut graph = Graph::mlp(&layers);
         if seed % 8 == 0 {
-            // An op that reads the sample and is no linear one.
+            // An op that reads the sample and is not a linear one.
             graph.ops.insert(0, Op::Relu);
         }
         Round::of(graph, samples, seed)
@@ -705,7 +705,7 @@ fn no_word_of_an_image_reads_more_than_some_kilobytes() {
     }
 }
 
-/// Who shows another record than the one that was drawn, though it is of the pool, is refused.
+/// A record other than the one that was drawn is refused, even if it is from the pool.
 #[test]
 fn no_record_but_the_drawn_one_is_taken() {
     let round = Round::of(Graph::mlp(&[5, 3]), 4, 2);
@@ -829,7 +829,7 @@ proptest! {
         }
     }
 
-    /// Whatever ops a graph has: else a label could be read off.
+    /// Holds whatever ops a graph has: otherwise a label could be read off.
     #[test]
     fn no_token_of_any_graph_sees_a_later_one(
         graph in any_transformer(), seed in any::<u64>(), at in any::<Index>()
@@ -851,8 +851,8 @@ proptest! {
         prop_assert_eq!(&before[..seen], &losses(&record)[..seen]);
     }
 
-    /// Every word of a transformer or of a convolutional network is upheld if it is right, and its
-    /// answer is refused if a byte of it, or what it has, is another.
+    /// Every word of a transformer or of a convolutional network is upheld if it is right, and its answer is refused if a byte of
+    /// it, or the set of its parts, is changed.
     #[test]
     fn a_right_word_is_upheld_and_no_other_answer_to_it_is(
         round in prop_oneof![any_language_round(), any_image_round()], at in any::<Index>(), bit in any::<Index>()
@@ -880,7 +880,7 @@ proptest! {
         }
     }
 
-    /// What is no answer is refused: answers to other statements, and bytes that were changed.
+    /// Anything that is not an answer is refused: answers to other statements, and bytes that were changed.
     #[test]
     fn what_is_no_answer_is_refused(
         round in prop_oneof![any_round(), any_language_round(), any_image_round()],

@@ -1,5 +1,4 @@
-//! The words of a trace, op by op, as they are computed: no more is held of it at a time than what
-//! later ops take.
+//! The words of a trace, op by op, as they are computed: at any time, only what later ops take is held.
 
 use super::layout::{tile_bytes, Layout, OpWords, TRACE_TILE, TRACE_WIDTH};
 use crate::graph::Graph;
@@ -14,7 +13,7 @@ use core::ops::Range;
 pub(crate) struct Given<'a> {
     pub own: &'a OpWords,
     tensor: &'a Tensor,
-    /// Of a wide linear op: its sums so far.
+    /// The sums so far, for a wide linear op.
     sums: Option<Vec<i32>>,
     /// A word that is misstated, and what it is said to be.
     misstated: Option<(u32, i32)>,
@@ -58,7 +57,7 @@ fn place(own: &OpWords, at: u32) -> Option<usize> {
     usize::try_from(before + u64::from(column)).ok()
 }
 
-/// A word that is said to be another than it is.
+/// A word that is misstated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Misstated {
     /// Which op.
@@ -67,12 +66,12 @@ pub(crate) struct Misstated {
     pub at: u32,
     /// By how much it is off; it wraps.
     pub by: i32,
-    /// Whether the ops after it go on from it.
+    /// Whether the ops after it are computed from it.
     pub carries: bool,
 }
 
-/// Runs a graph on a record, and shows `see` what each op gave, but for a word that is `misstated`. None if the
-/// record or the weights are not those of the graph.
+/// Runs a graph on a record, and shows `see` what each op gave, except for a word that is `misstated`. None if the record or the
+/// weights do not fit the graph.
 pub(crate) fn each_op(
     graph: &Graph,
     layout: &Layout,
@@ -112,7 +111,7 @@ pub(crate) fn each_op(
             let word = narrowed(own.bytes, words.computed(at)?.wrapping_add(by));
             words.misstated = Some((at, word));
             let (row, column) = own.value(at)?;
-            // Of a wide linear op only the last of a value's sums is the value.
+            // In a wide linear op only the last of a value's sums is the value.
             let is_value = own.word(row, column) == Some(at);
             carried = (carries && is_value).then_some((at, word));
         }
@@ -131,7 +130,7 @@ pub(crate) fn each_op(
     Some(())
 }
 
-/// A word cut to so many bytes.
+/// A word cut to `bytes` bytes.
 fn narrowed(bytes: u32, word: i32) -> i32 {
     match bytes {
         1 => (word as i8).into(),
@@ -151,7 +150,7 @@ fn value(tensor: &Tensor, at: usize) -> Option<i32> {
     })
 }
 
-/// Makes a value of a tensor another.
+/// Replaces a value of a tensor.
 fn set(tensor: &mut Tensor, at: usize, word: i32) -> Option<()> {
     match tensor {
         Tensor::Narrow(values) => *values.get_mut(at)? = word as i8,

@@ -1,4 +1,4 @@
-//! The trace of one sample as a party computes it, and what it shows and doubts of it.
+//! The trace of one sample as a party computes it, and what the party shows and doubts of it.
 
 use super::layout::{tile_bytes, Layout, TRACE_TILE};
 use super::trace::{each_op, Given, Misstated};
@@ -22,7 +22,7 @@ pub(crate) struct TracedSample<'a> {
     pub sample: u32,
     /// The master weights.
     pub weights: Vec<i16>,
-    /// Nothing, but for a liar in a drill.
+    /// None, except for a liar in a drill.
     pub misstated: Option<Misstated>,
 }
 
@@ -90,7 +90,7 @@ impl TracedSample<'_> {
         })
     }
 
-    /// The first of what another shows of the trace that is computed differently here.
+    /// The first part of the trace, as another party shows it, that is computed differently here.
     pub fn pick(&self, statement: &Statement, shown: &Shown) -> Option<u32> {
         match (shown, statement) {
             (Shown::Nodes(theirs), Statement::Trace { branch, .. }) => {
@@ -109,7 +109,7 @@ impl TracedSample<'_> {
         let record = self.record()?;
         let sample = self.ground.graph.samples(&record.bytes);
         let reads = Reads::of(self.layout, op, at, &sample)?;
-        // The tiles that hold what is read.
+        // The tiles that contain what is read.
         let tiles_of = |read: &Words| {
             let own = self.layout.op(read.op)?;
             let (first, last) = (
@@ -142,7 +142,7 @@ impl TracedSample<'_> {
         };
         let [inputs, before] = bytes;
         let weights = |range: Range<u64>| weight_tiles(&self.weights, weight_span(range)?.0);
-        // What is read is there: an answer lacks nothing that is asked for.
+        // Everything that is read is present: an answer lacks nothing that is asked for.
         Some(Answer::Word {
             record: reads.record.then_some(record),
             inputs: match &reads.inputs {

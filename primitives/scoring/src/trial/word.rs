@@ -16,7 +16,7 @@ pub(crate) struct Word<'a> {
     pub own: &'a OpWords,
     /// Which of these it is.
     pub at: u32,
-    /// Row of the value that it is of.
+    /// Row of the value that it belongs to.
     pub row: u32,
     /// Column of that value.
     pub column: u32,
@@ -67,7 +67,7 @@ pub(crate) struct Words {
 
 /// What a word is made of.
 pub(crate) struct Reads {
-    /// Whether the sample is.
+    /// Whether it reads the sample.
     pub record: bool,
     /// Words of the op before.
     pub inputs: Option<Words>,
@@ -82,13 +82,13 @@ pub(crate) struct Reads {
 }
 
 impl Reads {
-    /// Of one word. `sample` is read by the embedding only. None if there is no such word.
+    /// What one word reads. `sample` is read by the embedding only. None if there is no such word.
     pub fn of(layout: &Layout, op: u32, at: u32, sample: &[u8]) -> Option<Self> {
         let word = Word::of(layout, op, at, sample)?;
         word.own.op.definition().reads(&word)
     }
 
-    /// What a word is made of that reads nothing.
+    /// What a word reads that reads nothing.
     pub fn nothing(word: &Word<'_>) -> Self {
         Self {
             record: false,

@@ -1,4 +1,4 @@
-//! What a dispute takes: moves, bytes, the referee's time, and what it costs to be ready for one.
+//! What a dispute takes: moves, bytes and the referee's time; and what it costs to be ready for one.
 
 mod played;
 mod referee;
@@ -26,12 +26,12 @@ use std::time::{Duration, Instant};
 const SAMPLES: u32 = 800;
 /// Contributors of the demo.
 const CONTRIBUTORS: u32 = 5;
-/// Repetitions of every measurement; the median counts.
+/// How often every measurement is repeated; the median counts.
 const REPEATS: usize = 15;
 
 /// A weight of the demo's model, between its input and hidden unit [`UNIT`].
 const POSITION: u32 = 50_000;
-/// The hidden unit of the demo's model that has it.
+/// The hidden unit of the demo's model that this weight belongs to.
 const UNIT: u32 = 63;
 
 /// Measures everything into `report`.
@@ -66,7 +66,7 @@ fn disputes(honest: &Player, referee: &Referee, report: &mut Map<String, Value>)
     Ok(())
 }
 
-/// The first of these lies that changes a table, told.
+/// The first of these lies that changes a table, as a party that tells it.
 fn liar(honest: &Player, lies: &[Lie]) -> Result<Player> {
     let told = |lie: &Lie| Player::lying(honest.clone(), &mut FastCpu, *lie);
     lies.iter()
@@ -74,7 +74,7 @@ fn liar(honest: &Player, lies: &[Lie]) -> Result<Player> {
         .context("no such lie changes the table")
 }
 
-/// The lies about the demo's round that lead down every path of a dispute; of each kind some to choose from.
+/// Lies about the demo's round that lead down every path of a dispute, with several of each kind to choose from.
 fn lies(honest: &Player) -> Result<[(&'static str, Vec<Lie>); 6]> {
     let (stage, group, position) = (Stage::Pay, 0, POSITION);
     let facts = honest.facts();
@@ -94,7 +94,7 @@ fn lies(honest: &Player) -> Result<[(&'static str, Vec<Lie>); 6]> {
         by: 1 << 26,
         carries: true,
     };
-    // Not every image has something where the weight takes its input.
+    // Not every image has something at the input of this weight.
     let samples = facts.group(stage, group).context("the group is there")?;
     let backward = samples.into_iter().map(|sample| Lie::Backward {
         stage,
@@ -137,8 +137,7 @@ fn lies(honest: &Player) -> Result<[(&'static str, Vec<Lie>); 6]> {
     ])
 }
 
-/// The answers that cost the referee most, whatever the model: as many samples, deltas, inputs and ops as
-/// there may be.
+/// The answers that cost the referee most, whatever the model: as many samples, deltas, inputs and ops as are allowed.
 fn worst_answers(referee: &Referee, report: &mut Map<String, Value>) -> Result<()> {
     let word = |op, at, by| Lie::Word {
         of: Side::Base,
@@ -195,7 +194,7 @@ fn worst_answers(referee: &Referee, report: &mut Map<String, Value>) -> Result<(
     Ok(())
 }
 
-/// Holds the demo's disputes as they were played against those by construction: as many answers, and not more bytes.
+/// Checks the demo's disputes as they were played against those by construction: they have as many answers, and no more bytes.
 fn check_shapes(report: &Map<String, Value>) -> Result<()> {
     for (lie, path) in [
         ("loss", "word"),
@@ -218,8 +217,7 @@ fn check_shapes(report: &Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
-/// Seconds from the opening to the verdict of a dispute about the demo's model, between real processes
-/// on a development chain.
+/// Seconds from the opening of a dispute about the demo's model to its verdict, between real processes on a development chain.
 async fn real_dispute(report: &mut Map<String, Value>) -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith", "Liar"]).await?;
     let size = "--model=mlp:784,128,10 --shards=1 --shard-samples=800";

@@ -6,19 +6,20 @@ use codec::Encode;
 use gotong_evaluation::FastCpu;
 use gotong_scoring::share::trial::{Player, Ruling, Trial};
 
-/// What a dispute took. An answer that the referee refuses is none: its party loses by silence.
+/// What a dispute took. An answer that the referee refuses does not count: its party loses by
+/// silence.
 #[derive(Default)]
 pub struct Played {
     /// Answers.
     pub reveals: u32,
     /// Bytes of all answers.
     pub bytes: usize,
-    /// Milliseconds of the referee for its slowest answer.
+    /// Milliseconds that the referee takes for the slowest answer.
     pub referee_ms: f64,
 }
 
 impl Played {
-    /// The accused against an honest challenger; it has to lose.
+    /// Plays the accused against an honest challenger. The accused has to lose.
     pub fn of(mut accused: Player, mut challenger: Player, referee: &Referee) -> Result<Self> {
         let (facts, summary) = (challenger.facts().clone(), accused.summary().clone());
         let accusation = challenger.accuse(&summary).context("the lie shows")?;

@@ -19,7 +19,7 @@ use sp_core::traits::{CallContext, CodeExecutor, RuntimeCode, WrappedRuntimeCode
 use std::time::Instant;
 use subxt::Metadata;
 
-/// The view function `rule` of the referee.
+/// The referee's view function `rule`.
 pub struct Referee {
     executor: WasmExecutor,
     code: WrappedRuntimeCode<'static>,
@@ -27,7 +27,7 @@ pub struct Referee {
 }
 
 impl Referee {
-    /// Of the runtime that this was built with.
+    /// The referee of the runtime that this was built with.
     pub fn new() -> Result<Self> {
         let code = WASM_BINARY.context("the runtime was built with its Wasm")?;
         // Some constants in the metadata are read from storage.
@@ -46,8 +46,8 @@ impl Referee {
         })
     }
 
-    /// Time that the referee takes for an answer: of the call, less that of a call that is refused because it
-    /// is the challenger's turn. It has to rule as it does here.
+    /// The time that the referee takes for an answer: that of the call, less that of a call that is refused because it is the
+    /// challenger's turn. The referee has to rule as it does here.
     pub fn milliseconds(
         &self,
         facts: &RoundFacts,
@@ -71,7 +71,7 @@ impl Referee {
         Ok((all - idle).max(0.0) * 1e3)
     }
 
-    /// Seconds of one call in a fresh instance.
+    /// Seconds that one call in a fresh instance takes.
     fn call(&self, arguments: &[u8], expected: &Result<Ruling, Refusal>) -> Result<f64> {
         let code = RuntimeCode {
             code_fetcher: &self.code,

@@ -1,4 +1,4 @@
-//! The rounds that are scored and disputed here: all that their parties have.
+//! The rounds that are scored and disputed here: everything that their parties have.
 
 use super::{CONTRIBUTORS, REPEATS, SAMPLES};
 use crate::worker::{median, rounded};
@@ -18,14 +18,14 @@ use gotong_training::{data::FashionMnist, initial_weights, train, TrainingConfig
 use serde_json::{Map, Value};
 use std::{hint::black_box, sync::atomic::AtomicBool, time::Instant};
 
-/// One parameter in so many is changed by a made-up delta.
+/// A made-up delta changes one in this many parameters.
 const SPARSITY: usize = 10;
-/// Most that a made-up delta changes all inputs of a unit together, so that no loss falls to zero.
+/// The most by which a made-up delta changes all inputs of a unit together, so that no loss falls to zero.
 const LONGEST_STEP: u32 = 1 << 21;
-/// Most that the first of them changes one.
+/// The most by which the first of them changes one input.
 const MOST_CHANGE: u32 = 4_000;
 
-/// What the parties of a round have.
+/// Everything that the parties of a round have.
 pub struct Round {
     facts: RoundFacts,
     base: Vec<i16>,
@@ -87,8 +87,7 @@ impl Round {
         Self::new(graph, base, records, deltas)
     }
 
-    /// A round of an untrained MLP on made-up samples, whose brighter bytes tell the class; its deltas go down
-    /// the gradient.
+    /// A round of an untrained MLP on made-up samples, whose brighter bytes tell the class. Its deltas go down the gradient.
     pub fn made_up(layers: &[u32], samples: u32, deltas: u32) -> Result<Self> {
         let graph = Graph::mlp(layers);
         let base = initial_weights(&graph, 1);
@@ -156,7 +155,7 @@ impl Round {
         Ok(table)
     }
 
-    /// A party that stands for the round's table.
+    /// A party that defends the round's table.
     pub fn honest(&self) -> Result<Player> {
         Ok(Player::new(
             self.facts.clone(),
@@ -167,8 +166,8 @@ impl Round {
         )?)
     }
 
-    /// Time of a round's commitments (roots of gradients, weights, rows, losses, deltas, and of the attester's own work)
-    /// over the time of all else that scores it.
+    /// The time of a round's commitments (roots of gradients, weights, rows, losses, deltas, and of the attester's own work),
+    /// divided by the time of everything else that scores it.
     pub fn overhead(&self, suffix: &str, report: &mut Map<String, Value>) -> Result<()> {
         let mut seconds = [const { Vec::new() }; 3];
         for _ in 0..REPEATS {
@@ -195,7 +194,7 @@ impl Round {
     }
 }
 
-/// The deltas as those of newcomers of the same stake.
+/// The deltas, as those of newcomers with the same stake.
 fn entrants(deltas: &[Delta]) -> Vec<Entrant<'_>> {
     let is_proven = false;
     let entrants = deltas.iter().map(|delta| Entrant {
@@ -206,7 +205,7 @@ fn entrants(deltas: &[Delta]) -> Vec<Entrant<'_>> {
     entrants.collect()
 }
 
-/// Down a gradient by about `size` at one parameter in [`SPARSITY`]; no two numbers give the same delta.
+/// A delta that goes down a gradient by about `size` at one in [`SPARSITY`] parameters. No two numbers give the same delta.
 fn down(gradient: &[i64], size: i16, number: usize) -> Result<Delta> {
     let size = size + i16::try_from(number / SPARSITY)?;
     let all = (0u32..).zip(gradient);

@@ -1,4 +1,4 @@
-//! Answers and bytes by construction, of disputes about models that nobody trains here.
+//! Answers and bytes, by construction, of disputes about models that nobody trains here.
 
 use super::{CONTRIBUTORS, SAMPLES};
 use anyhow::{ensure, Result};
@@ -17,7 +17,7 @@ use gotong_scoring::{
 };
 use serde_json::{json, Map, Value};
 
-/// Measures the demo's model and larger ones. Alternating widths, as in the feed-forward blocks of a transformer.
+/// Measures the demo's model and larger ones. Widths alternate, as in the feed-forward blocks of a transformer.
 pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
     let blocks = |width: u32, inner: u32, count: usize| {
         let mut layers: Vec<u32> = [width, inner].repeat(count);
@@ -47,7 +47,7 @@ pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
                 json!(answers.len()),
             );
             report.insert(format!("dispute_bytes_{name}_{path}"), json!(bytes));
-            // A block for each answer and for each pick between two, as real disputes take.
+            // One block for each answer and for each pick between two answers, as real disputes take.
             let blocks = 2 * answers.len() - 1;
             report.insert(format!("dispute_blocks_{name}_{path}"), json!(blocks));
         }
@@ -55,14 +55,14 @@ pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
-/// An MLP by its layers, and what a dispute about it takes at most, in a round of the demo: the answers are
-/// built at their full size, with nothing in them.
+/// An MLP, given by its layers, and the most that a dispute about it takes in a round of the demo. The answers are built at their
+/// full size, with nothing in them.
 struct Shape {
     layers: Vec<u32>,
 }
 
 impl Shape {
-    /// Number of parameters.
+    /// The number of parameters.
     fn parameters(&self) -> u64 {
         let layer = |pair: &[u32]| u64::from(pair[1]) * (u64::from(pair[0]) + 1);
         self.layers.windows(2).map(layer).sum()
@@ -130,7 +130,7 @@ impl Shape {
             own: row(),
             last: Some(row()),
         });
-        // Of a product over so many tiles: how many stretches are shown, and the longest.
+        // For a product over `tiles` tiles: how many stretches are shown, and how long the longest is.
         let shown = |tiles: u32| {
             let all = || stretches(0, tiles);
             let longest = all().map(|(_, tiles)| tiles).max().unwrap_or(1);
@@ -178,7 +178,7 @@ impl Shape {
         };
         let below = trace.iter().skip(1);
         let below = below.map(|width| backward::Answer::Nodes(nodes(*width)));
-        // A word of the forward pass, which a backward pass begins with: none of the rest reads as much.
+        // A word of the forward pass, which a backward pass begins with. No other answer reads as much.
         let Inputs {
             record,
             inputs,
@@ -202,17 +202,17 @@ impl Shape {
         answers
     }
 
-    /// What the largest of the running sums is made of, in a trace of so many tiles.
+    /// What the largest of the running sums is made of, in a trace of `tiles` tiles.
     fn inputs(&self, tiles: u32) -> Inputs {
         let layers = self.layers.windows(2).enumerate();
         let all = layers.map(|(number, pair)| self.inputs_of(number, pair[0], tiles));
         all.max_by_key(Inputs::encoded_size).unwrap_or_default()
     }
 
-    /// What a running sum of a layer with so many inputs is made of.
+    /// What a running sum of a layer with `width` inputs is made of.
     fn inputs_of(&self, layer: usize, width: u32, tiles: u32) -> Inputs {
         let taken = width.min(TRACE_WIDTH);
-        // They begin anywhere in a tile.
+        // The weights may begin anywhere in a tile.
         let weight_tiles = u64::from(taken).div_ceil(WEIGHT_TILE as u64) + 1;
         let of_trace = |bytes: u32, siblings| Tiles {
             bytes: vec![0; bytes as usize],
@@ -238,8 +238,8 @@ impl Shape {
         }
     }
 
-    /// Tiles of a trace, as [`Layout`] has them of graphs that are not too large for it: of each layer
-    /// the running sums, their requantisation, and the activation or the loss.
+    /// Tiles of a trace, in the layout that [`Layout`] gives graphs that are not too large for it: for each layer the running sums,
+    /// their requantisation, and the activation or the loss.
     fn trace_tiles(&self) -> u32 {
         let layer = |pair: &[u32]| {
             let [inputs, outputs] = [pair[0], pair[1]].map(u64::from);
@@ -248,9 +248,9 @@ impl Shape {
         self.layers.windows(2).map(layer).sum::<u64>() as u32
     }
 
-    /// Tiles of a trace with its backward pass: after the forward pass, what [`backward`] has of every op.
+    /// Tiles of a trace with its backward pass: after the forward pass, what [`backward`] stores for every op.
     fn backward_trace_tiles(&self) -> u32 {
-        // Of sums so many words each: the peaks so far, the exponent, and the values.
+        // For sums of `words` words each: the peaks so far, the exponent, and the values.
         let adjoint = |values: u64, words: u64| {
             trace_tiles(values.saturating_mul(words).div_ceil(TRACE_TILE.into()))
                 + 1
@@ -263,14 +263,14 @@ impl Shape {
                 Some(next) => adjoint(outputs, steps((*next).into())),
                 None => 1,
             };
-            // What the activation and the requantisation pull, and the adjoint of the one and of the other.
+            // What the activation and the requantisation pull, and the adjoints of both.
             let pulled = 2 * (trace_tiles(outputs) + adjoint(outputs, 1));
-            // The views of the weights and the sums of the inputs.
+            // The views of the weights, and the sums of the inputs.
             let of_inputs = match number {
                 0 => 0,
                 _ => trace_tiles(inputs * outputs) + trace_tiles(inputs * steps(outputs)),
             };
-            // The inputs and the adjoint once more, the sums of the weights and those of the biases.
+            // The inputs and the adjoint once more, and the sums of the weights and of the biases.
             let of_parameters =
                 trace_tiles(inputs) + 2 * trace_tiles(outputs) + trace_tiles(inputs * outputs);
             after + pulled + of_inputs + of_parameters
@@ -289,7 +289,7 @@ impl Shape {
         self.parameters().div_ceil(GRADIENT_TILE as u64) as u32
     }
 
-    /// A chunk of a delta at 10 %, by the demo's bits a parameter.
+    /// A chunk of a delta at 10 %, with the demo's bits per parameter.
     fn chunk(&self) -> ProvedChunk {
         ProvedChunk {
             bytes: vec![0; CHUNK * 7 / 80],
@@ -308,17 +308,17 @@ struct Inputs {
     bias: Option<Tiles>,
 }
 
-/// Tiles of so many words of a trace.
+/// Tiles of `words` words of a trace.
 fn trace_tiles(words: u64) -> u64 {
     words.div_ceil(TRACE_TILE.into())
 }
 
-/// Running sums of so many terms.
+/// Running sums of `terms` terms.
 fn steps(terms: u64) -> u64 {
     terms.div_ceil(TRACE_WIDTH.into())
 }
 
-/// Nodes that are shown at each stride from the root of a tree to a leaf.
+/// How many nodes are shown at each stride from the root of a tree to a leaf.
 fn strides(leaves: u32) -> Vec<u32> {
     let mut branch = Branch::<()>::whole(Node::default(), leaves);
     let mut widths = Vec::new();
@@ -336,7 +336,7 @@ fn nodes(count: u32) -> Vec<Node> {
     vec![Node::default(); count as usize]
 }
 
-/// As many siblings as a leaf of so many has at most.
+/// As many siblings as a leaf in a tree of `leaves` leaves has at most.
 fn siblings(leaves: u32) -> Vec<Hash> {
     let levels = u32::BITS - leaves.saturating_sub(1).leading_zeros();
     vec![[0; 32]; levels as usize]

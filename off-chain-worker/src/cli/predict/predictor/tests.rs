@@ -31,12 +31,12 @@ tokens = "characters"
 alphabet = "abcde"
 "#;
 
-/// What a model says of a file with this name and content: the lines of the sheet, as CSV.
+/// What a model says about a file with this name and content: the lines of the sheet, as CSV.
 fn predicted(graph: &Graph, recipe: &str, file: (&str, &str)) -> (Vec<Vec<String>>, Summary) {
     continued(graph, recipe, &[file], None)
 }
 
-/// The same of several files, with what comes after each document.
+/// The same for several files, with a continuation after each document.
 fn continued(
     graph: &Graph,
     recipe: &str,
@@ -113,7 +113,7 @@ fn labels_that_are_there_are_judged() {
     let content = "petal,stem,species\n2,0.5,rose\n10,0,\n3,1,daisy\n8,0.2,iris\n";
     let (lines, summary) = flowers(content);
     let labels: Vec<&str> = lines[1..].iter().map(|line| line[4].as_str()).collect();
-    // A daisy is none of the classes.
+    // A daisy is not one of the classes.
     assert_eq!(labels, ["rose", "", "", "iris"]);
     let graph = Graph::mlp(&[2, 6, 3]);
     let samples = Samples::new(2, 3, &[51, 128, 1, 204, 51, 0]).unwrap();
@@ -131,7 +131,7 @@ fn labels_that_are_there_are_judged() {
     assert_eq!((rows, labelled, loss), (4, 2, expected));
 }
 
-/// The class of every row of a file or a folder without labels, and what is told of all of them.
+/// The class of every row of a file or a folder without labels, and the summary of all of them.
 fn unlabelled(recipe: &str, path: &Path) -> (Vec<String>, Summary) {
     let graph = Graph::mlp(&[2, 6, 3]);
     let predictor = Predictor {
@@ -192,7 +192,7 @@ fn letters() -> Graph {
 
 #[test]
 fn a_text_is_judged_token_by_token() {
-    // Two whole windows, and two tokens more.
+    // Two whole windows, and two more tokens.
     let text = "abcdeabcdab";
     let (lines, summary) = predicted(&letters(), LETTERS, ("letter.txt", text));
     assert_eq!(
@@ -229,7 +229,7 @@ fn a_text_of_one_token_has_nothing_to_predict() {
 
 #[test]
 fn each_document_is_gone_on_with() {
-    // More than the model sees, a token alone, and the first one again.
+    // More than the model sees, a single token, and the first one again.
     let files = [
         ("a.txt", "abcdeabcdab"),
         ("b.txt", "c"),
@@ -264,12 +264,12 @@ fn each_document_is_gone_on_with() {
             gotong_evaluation::generate(&letters(), &weights, &prompt, 3, &mut sampler, &mut each);
         assert_eq!(line[6], tokenizer.decode(&expected.unwrap()));
     }
-    // The rest is what it was.
+    // The rest is unchanged.
     let Summary::Text { tokens, .. } = summary else {
         panic!("{summary:?}");
     };
     assert_eq!(tokens, 20);
-    // The same document goes on in the same way, whatever came before it.
+    // The same document continues in the same way, whatever came before it.
     let (drawn, _) = all(Sampler::new(10_000, 7));
     assert_eq!(drawn[11][6], drawn[23][6]);
 }

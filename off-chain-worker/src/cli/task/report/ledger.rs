@@ -1,4 +1,4 @@
-//! What accounts have of a task, over all its rounds.
+//! What accounts have earned in a task, over all its rounds.
 
 use super::RoundReport;
 use crate::{chain::Account, keys::address};
@@ -6,31 +6,31 @@ use gotong_protocol::Outcome;
 use serde_json::{json, Value};
 use std::collections::BTreeMap;
 
-/// What a contributor has of a task.
+/// What a contributor has earned in a task.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contributor {
     /// Who it is.
     pub account: Account,
     /// Rounds in which it revealed a delta.
     pub rounds: u32,
-    /// Those of them that settled, and that it has not claimed.
+    /// Of these rounds, those that settled and that it has not claimed.
     pub unclaimed: u32,
     /// What it was credited, Q16 bits summed over the samples that pay.
     pub credit: i64,
     /// What it has proved, in the same unit.
     pub proved: u64,
-    /// In planck.
+    /// What it was paid, in planck.
     pub paid: u128,
 }
 
-/// What an attester has of a task.
+/// What an attester has earned in a task.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attester {
     /// Who it is.
     pub account: Account,
     /// Rounds in which it had a seat.
     pub seats: u32,
-    /// In planck.
+    /// What it was paid, in planck.
     pub fees: u128,
 }
 
@@ -74,7 +74,7 @@ pub fn attesters(rounds: &[RoundReport]) -> Vec<Attester> {
 }
 
 impl Contributor {
-    /// For programs.
+    /// The entry, for programs.
     pub fn json(&self) -> Value {
         json!({
             "account": address(&self.account),
@@ -88,7 +88,7 @@ impl Contributor {
 }
 
 impl Attester {
-    /// For programs.
+    /// The entry, for programs.
     pub fn json(&self) -> Value {
         json!({
             "account": address(&self.account),

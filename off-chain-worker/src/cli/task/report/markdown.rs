@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl TaskReport {
-    /// All of it, with the picture of this name.
+    /// The whole report, with the picture of this name.
     pub fn markdown(&self, picture: Option<&str>) -> String {
         let (task, terms) = (&self.task, &self.task.terms);
         let mut text = format!(
@@ -137,7 +137,7 @@ impl TaskReport {
     }
 }
 
-/// A table of Markdown.
+/// A Markdown table.
 fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let rule = vec!["---"; head.len()].join(" | ");
     let mut text = format!("| {} |\n| {rule} |\n", head.join(" | "));
@@ -148,7 +148,8 @@ fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
-/// Text that may be a stranger's: none of it is Markdown or HTML, ends a cell or begins a line.
+/// Text that may come from a stranger: none of it is Markdown or HTML, ends a cell or begins a
+/// line.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in printable(text).chars() {

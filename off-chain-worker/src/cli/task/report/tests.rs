@@ -4,7 +4,7 @@ use gotong_protocol::{claim::Claimed, SeatState};
 
 const GTG: u128 = 1_000_000_000_000;
 
-/// A round that merged something, and one that did not end yet.
+/// A round that merged something, and one that has not ended yet.
 fn report() -> TaskReport {
     let table = Lab::small().table();
     let mut view = RoundView {

@@ -121,7 +121,7 @@ fn an_account_sees_its_money_and_what_is_urgent() {
     let reveal = " reveal the delta in task 1, round 2: 5 blocks, 30 s left";
     let claim = " claim in task 1, round 2: 1000 blocks, 100 minutes left";
     assert_eq!(&text[21..23], [reveal, claim]);
-    // What is soon too late is loud, with colours and without.
+    // What will soon be too late is highlighted, with colours and without.
     for (is_coloured, colour) in [(true, Color::Red), (false, Color::Reset)] {
         let buffer = drawn(&view, Palette::new(is_coloured), (120, 24));
         let urgent = buffer[(1, 21)].style();
@@ -182,7 +182,7 @@ fn the_rounds_of_a_task_are_shown_with_what_became_of_them() {
         fees: 250_000_000_000,
         ..views::round()
     };
-    // The last one is of the task that was open before.
+    // The last one belongs to the task that was open before.
     let of_another = RoundView {
         task: TaskId(9),
         ..views::round()

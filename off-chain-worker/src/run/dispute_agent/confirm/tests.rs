@@ -18,7 +18,7 @@ const OTHER: Said<'static> = Said::Other("ws://other");
 /// What another node shows.
 struct Node {
     block: u32,
-    /// Age of the block by the clock, in blocks.
+    /// Age of the block by the clock, measured in blocks.
     age: u32,
     dispute: Option<DisputeView>,
     agrees: bool,

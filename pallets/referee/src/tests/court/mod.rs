@@ -66,7 +66,7 @@ fn base() -> Vec<i16> {
     vec![0; graph().parameters()]
 }
 
-/// Pixels by chance and a label: one sample in eight is of class 0.
+/// Random pixels and a label: one sample in eight is of class 0.
 fn record(number: u32) -> [u8; 5] {
     let [a, b, c, d, ..] = blake2_256(&[&number.to_le_bytes()]);
     [a, b, c, d, u8::from(!number.is_multiple_of(8))]
@@ -143,7 +143,7 @@ fn outcome() -> Option<Outcome> {
     round().outcome
 }
 
-/// Runs into a phase, and until chance has decided what it begins with.
+/// Runs into a phase, and until the draw that it begins with is decided.
 fn run_to(phase: Phase) {
     for _ in 0..400 {
         let round = round();
@@ -295,14 +295,13 @@ fn table_of(who: &AccountId) -> Option<TableSummary> {
     <Contribution as Court<AccountId>>::disputable(TASK, ROUND, who)
 }
 
-/// What the round was settled on.
+/// Whether the round settled on this agent's table.
 fn is_settled_on(agent: &Agent) -> bool {
     let claim = agent.summary().claim(&agent.facts().base_root);
     round().settlement.unwrap().claim == claim
 }
 
-/// Everybody who has a seat and has not committed yet commits and reveals; the first `liars` of
-/// them stand for the liar's table.
+/// Everybody who has a seat and has not committed yet commits and reveals; the first `liars` of them attest the liar's table.
 fn attest(honest: &Agent, liar: &Agent, liars: usize) -> Vec<AccountId> {
     let seats = round().seats.into_iter();
     let seats = seats.filter(|seat| seat.sits() && seat.commitment.is_none());
@@ -456,7 +455,7 @@ fn a_liar_is_convicted_and_the_round_settles_on_what_is_right() {
 
 #[test]
 fn who_lies_about_drawn_samples_is_convicted() {
-    // The second layer, for its weights are zeros; the last op reads the sample.
+    // The second layer, because its weights are zeros; the last op reads the sample.
     let ops = graph().ops.len() as u32;
     for op in ops - 3..ops {
         execute(|| {
@@ -571,7 +570,7 @@ fn who_scores_other_samples_of_the_pool_is_convicted() {
         let of_the_honest = accuse(&account(51), &lucky, &seats[1]);
         // A challenger that compares an honest table with other samples finds nothing wrong.
         assert_eq!(play(of_the_honest, &honest, &lucky), Verdict::Upheld);
-        // An attester that stands for them has no record to show that leads to its losses.
+        // An attester that defends them has no record to show that leads to its losses.
         assert_eq!(play(of_the_lucky, &lucky, &honest), Verdict::Unanswered);
         assert_eq!(seat_state(&seats[0]), SeatState::Convicted);
         run_to_end();

@@ -52,7 +52,8 @@ pub(super) fn scores_backward(here: &Backwards, heads: u32, head_width: u32) -> 
     Some(here.pull(values, here.adjoint.exponent))
 }
 
-/// Of `p = 2^(z / 64)`: `dz = dp * p * ln(2) / 64`. The product is shifted to 22 bits, times 355 for `ln(2) * 2^9`.
+/// The backward pass of `p = 2^(z / 64)`: `dz = dp * p * ln(2) / 64`. The product is shifted to 22 bits, times 355 for `ln(2) *
+/// 2^9`.
 pub(super) fn softmax_backward(here: &Backwards, tokens: u32) -> Option<Pulled> {
     let Tensor::Shares(p) = here.own else {
         return None;
@@ -75,10 +76,9 @@ fn divided_bits(head_width: u32) -> u8 {
     mix_bits(head_width).min(sum_bits(17))
 }
 
-/// Of `y[t] = 16 * sum_j p[t][j] v[j] / n[t]`, `n[t] = sum_j p[t][j]`. With `r[t] = dy[t] / n[t]`, which is
-/// `dy[t] * 2^14 / n[t]` rounded to nearest, halves away from zero, and shifted to its bits:
-/// `dv[j] = sum_t r[t] * p[t][j]` and `dp[t][j] = sum_c r[t][c] * v[j][c] - rs(sum_c r[t][c] * y[t][c], 4)`, both in
-/// `2^-10`.
+/// The backward pass of `y[t] = 16 * sum_j p[t][j] v[j] / n[t]`, `n[t] = sum_j p[t][j]`. With `r[t] = dy[t] / n[t]`, which is
+/// `dy[t] * 2^14 / n[t]` rounded to nearest, halves away from zero, and shifted to its bits: `dv[j] = sum_t r[t] * p[t][j]` and
+/// `dp[t][j] = sum_c r[t][c] * v[j][c] - rs(sum_c r[t][c] * y[t][c], 4)`, both in `2^-10`.
 pub(super) fn mix_backward(
     here: &Backwards,
     from: u32,
@@ -155,9 +155,8 @@ fn divide(dy: i32, n: i32) -> i32 {
     round_div(i128::from(dy) << 14, n.into()) as i32
 }
 
-/// [`scores_backward`] word by word: queries and keys by columns, the adjoint by the tokens that are attended,
-/// then the sums. Word `(head * tokens + other) * tokens + own` of the adjoint by tokens is of `own` attending
-/// `other`.
+/// [`scores_backward`] word by word: queries and keys by columns, the adjoint by the tokens that are attended, then the sums. Word
+/// `(head * tokens + other) * tokens + own` of the adjoint by tokens is for `own` attending to `other`.
 pub(super) fn scores_stages(here: &Here, stages: &mut Stages, op: &Scores) -> Option<PulledStages> {
     let (heads, width) = (u64::from(op.heads), u64::from(op.head_width));
     let (tokens, dy) = (here.rows(), here.adjoint.values);
@@ -171,7 +170,7 @@ pub(super) fn scores_stages(here: &Here, stages: &mut Stages, op: &Scores) -> Op
         let seen = token.checked_add(1)?;
         let column_of = |column: u64| column.checked_mul(tokens);
         Some(if column < all {
-            // A query: of the tokens up to its own, their keys.
+            // A query reads the keys of the tokens up to its own.
             let scores = token
                 .checked_mul(heads)?
                 .checked_add(head)?
@@ -179,7 +178,7 @@ pub(super) fn scores_stages(here: &Here, stages: &mut Stages, op: &Scores) -> Op
             let key = column_of(all.checked_add(column)?)?;
             vec![Read::stage(dy, scores, seen), Read::stage(x, key, seen)]
         } else if column < 2 * all {
-            // A key: of the tokens from its own on, their queries.
+            // A key reads the queries of the tokens from its own on.
             let later = tokens.checked_sub(token)?;
             let others = head
                 .checked_mul(tokens)?
@@ -214,8 +213,8 @@ pub(super) fn softmax_stages(
     PulledStages::previous(stages.pointwise(here, here.own, exponent, slope))
 }
 
-/// [`mix_backward`] word by word: `n` of every token and head; the sums and the adjoint of `r`; what of it
-/// lies along the mean; `r` and the shares by columns and the values by rows; then the sums of both operands.
+/// [`mix_backward`] word by word: `n` of every token and head; the sums and the adjoint of `r`; the part of it that lies along the
+/// mean; `r` and the shares by columns and the values by rows; then the sums of both operands.
 pub(super) fn mix_stages(here: &Here, stages: &mut Stages, op: &Mix) -> Option<PulledStages> {
     let (heads, width) = (op.heads, op.head_width);
     let (tokens, dy) = (here.words.flow.tokens, here.adjoint.values);

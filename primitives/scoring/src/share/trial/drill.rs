@@ -74,7 +74,7 @@ pub enum Lie {
         at: u32,
         /// By how much; it wraps.
         by: i32,
-        /// Whether the ops after it go on from it.
+        /// Whether the ops after it are computed from it.
         carries: bool,
     },
     /// The standard error of the losses on a half: off by one in the summary. The table has no such number.
@@ -85,8 +85,8 @@ pub enum Lie {
 }
 
 impl Player {
-    /// Makes a liar of an honest party. None if the round has no such lie, if nothing follows from it, or if it makes a table
-    /// that the chain refuses at once.
+    /// Makes a liar of an honest party. None if no such lie is possible in the round, if nothing follows from it, or if it leads to
+    /// a table that the chain refuses at once.
     pub fn lying(honest: Self, evaluator: &mut impl Differentiator, lie: Lie) -> Option<Self> {
         let truth = honest.summary().clone();
         let mut liar = honest;
@@ -145,7 +145,7 @@ impl Player {
                 entrant,
                 by,
             } => {
-                // As much as moves the weight so far: of a midpoint only half of it counts.
+                // Enough to move the weight that far: in a midpoint only half of it counts.
                 let terms = self.terms(of, position)?;
                 let weight: i64 = terms.iter().map(|term| i64::from(term.weight)).sum();
                 let bits = match of {

@@ -2,10 +2,10 @@
 //! game is that of [`crate::trial`], which also judges the loss of a sample here, and a word of a gradient
 //! ([`crate::trial::backward`]).
 //!
-//! The summary lies open, and the chain refuses one that is not consistent. The challenger starts at the first number
-//! of it that it computes differently, in an order in which everything that a number is made of comes before it:
-//! for each pass the median, the midpoint, the gradients, the rows, and who was dropped; then the merge, its losses
-//! on A and on B, and the gradients and rows of the pay.
+//! The summary lies open, and the chain refuses one that is not consistent. The challenger starts at the first number of it that it
+//! computes differently, in an order in which everything that a number depends on comes before it: for each pass the median, the
+//! midpoint, the gradients, the rows, and who was dropped; then the merge, its losses on A and on B, and the gradients and rows of
+//! the pay.
 //!
 //! ```text
 //! Rows .. -> Row -> Part -> Products .. -> (a tile of a gradient and of a delta)
@@ -87,13 +87,13 @@ impl RoundFacts {
         summary.is_consistent(self.entrants, self.samples, &self.terms)
     }
 
-    /// The exam's number of a half's sample.
+    /// The number in the exam of the `nth` sample of a half.
     pub fn sample(&self, half: Half, nth: u32) -> Option<u32> {
         let samples = half.samples(&self.half_seed, self.samples);
         samples.get(nth as usize).copied()
     }
 
-    /// The exam's numbers of the samples of a stage's group, in order.
+    /// The numbers in the exam of the samples of a stage's group, in order.
     pub fn group(&self, stage: Stage, group: u32) -> Option<Vec<u32>> {
         let half = stage.half();
         let range = groups(half.count(self.samples) as usize).nth(group as usize)?;

@@ -21,7 +21,7 @@ use proptest::sample::Index;
 #[derive(Debug, PartialEq)]
 enum End {
     Convicted(Step),
-    /// The accused had no answer that is taken.
+    /// The accused had no acceptable answer.
     Silent(Refusal),
     Upheld,
     /// The challenger doubted what cannot be doubted, or found nothing more to doubt.
@@ -163,7 +163,7 @@ fn rich() -> Fixture {
     rich.next().unwrap()
 }
 
-/// The table of whoever says that from pass `from` on the company is another, and computes all that follows from it.
+/// The table of a party that claims a different company from pass `from` on, and computes everything else from it.
 fn with_company(
     fixture: &Fixture,
     from: usize,
@@ -354,7 +354,7 @@ fn pay(table: &mut ShareTable) -> &mut crate::share::table::TablePay {
     merge(table).pay.as_mut().unwrap()
 }
 
-/// Everything that follows from a wrong company follows: it is the company that is convicted.
+/// Everything else is computed correctly from a wrong company: it is the company that gets the accused convicted.
 #[test]
 fn a_company_that_was_chosen_wrongly_is_convicted() {
     let fixture = rich();
@@ -399,7 +399,7 @@ fn a_wrong_median_is_convicted() {
         let table = with_company(&fixture, 0, vec![true; fixture.deltas.len()], Some(median));
         let mut liar = fixture.player(table);
         assert!(!facts.allow(liar.summary()));
-        // Sums that would do.
+        // Sums that would fit.
         let mut summary = liar.summary().clone();
         let mut passes = summary.passes.to_vec();
         let sums = &mut passes[0].rows.sum;
@@ -416,7 +416,7 @@ fn a_wrong_median_is_convicted() {
     }
 }
 
-/// Whoever says a false weight of one row can make all values right by it: that row is doubted before any other.
+/// A liar who misstates the weight of one row can make all values follow from it: that row is doubted before any other.
 #[test]
 fn a_false_weight_is_doubted_before_what_follows_from_it() {
     let fixture = rich();
@@ -633,7 +633,7 @@ fn a_lie_about_nothing_is_no_lie() {
     for lie in nothing {
         assert!(lying(lie).is_none(), "{lie:?}");
     }
-    // Of a round that merges nothing there is less to lie about.
+    // In a round that merges nothing there is less to lie about.
     let nothing_merged = Fixture::mlp(&[5, 4, 3], 2, 3, 1);
     for lie in [
         Lie::Losses { half: Half::A },
@@ -684,7 +684,7 @@ fn lies_about_a_large_model_are_convicted() {
         let part = worth(products.into_iter().sum(), record.weight, factor, weight);
         let honest = fixture.table.passes[0].rows[entrant as usize].parts[group as usize];
         assert_ne!(part, honest);
-        // From the part on: what the whole row would be is another matter.
+        // Starts at the part: the whole row is another matter.
         let trial = Trial::awaiting(Statement::Part { of, part });
         let players = [&mut liar, &mut fixture.honest()];
         let (end, answers) = play_on(&fixture.facts, &summary, players, trial);
@@ -740,7 +740,7 @@ fn the_last_gradient_is_kept() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
 
-    /// A single bit of the summary is other than it should be: any of its numbers.
+    /// A single bit of the summary is wrong, in any of its numbers.
     #[test]
     fn a_changed_summary_is_refused_or_convicted(fixture in any_fixture(), bits in proptest::collection::vec(any::<Index>(), 60)) {
         let mut honest = fixture.honest();
@@ -754,7 +754,7 @@ proptest! {
         }
     }
 
-    /// A single bit of a row is, and all roots follow from it.
+    /// A single bit of a row is wrong, and all roots follow from it.
     #[test]
     fn a_changed_row_is_refused_or_convicted(
         fixture in any_fixture(), picks in proptest::collection::vec((any::<Index>(), any::<Index>(), any::<Index>()), 12)
@@ -779,7 +779,7 @@ proptest! {
         }
     }
 
-    /// An honest party answers every doubt, however absurd, and is never convicted. No other answer is taken for right.
+    /// An honest party answers every doubt, however absurd, and is never convicted. No other answer is accepted as right.
     #[test]
     fn the_honest_are_never_convicted(fixture in any_fixture(), seed in any::<u64>(), bit in any::<Index>()) {
         let (facts, mut honest, dice) = (&fixture.facts, fixture.honest(), Dice::new(seed));
@@ -852,7 +852,7 @@ fn answers_are_golden() {
             trial = any_pick(facts, &summary, &next, &Dice::new(1));
         }
     }
-    // Of a model this small there is one stretch of products only.
+    // For a model this small there is only one stretch of products.
     kinds[3].get_or_insert(Answer::Products(vec![1, -2]).encode());
     let all: Vec<Vec<u8>> = kinds.into_iter().map(Option::unwrap).collect();
     let bits = |bytes: &[u8]| hex::encode(&crate::blake2_256(&[bytes])[..8]);
@@ -867,7 +867,7 @@ fn answers_are_golden() {
     );
 }
 
-/// A random pick that is taken.
+/// A random pick that is accepted.
 fn any_pick(facts: &RoundFacts, summary: &TableSummary, trial: &Trial, dice: &Dice) -> Trial {
     for bound in (0..2000).map(|tries| 1 + 300 / (1 + tries / 10)) {
         let nth = dice.below(bound);

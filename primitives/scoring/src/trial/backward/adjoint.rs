@@ -1,10 +1,9 @@
 //! The stages that make an adjoint of sums: [`Adjoint::of`](crate::gradient::Adjoint::of) and
 //! [`Adjoint::of_all`](crate::gradient::Adjoint::of_all), word by word.
 //!
-//! Of the sums that one op gives: the *running peak*, a word for every tile of sums; the *exponent*; and
-//! the *adjoint*. Of what several give: each of these as an adjoint of 15 bits; the largest exponent so far, a
-//! word for each; then the sums so far of the parts aligned to it, and of the last of these peak, exponent and
-//! adjoint.
+//! For the sums that one op gives, these are the *running peak*, a word for every tile of sums; the *exponent*; and the *adjoint*.
+//! For what several ops give, they are each of their sums as an adjoint of 15 bits; the largest exponent so far, a word for each;
+//! then the sums so far of the parts aligned to it, and the peak, exponent and adjoint of the last of these.
 
 use super::rule::{first, Read};
 use super::stages::Stages;
@@ -18,7 +17,7 @@ use super::super::TRACE_TILE;
 /// Words of a tile.
 const TILE: u64 = TRACE_TILE as u64;
 
-/// The exponent of no part that is not zero.
+/// Stands for the exponent when all parts are zero.
 const NONE: i32 = i32::MIN;
 
 /// An exponent: the one word of a stage, if there is one, plus a constant.
@@ -50,7 +49,7 @@ impl Exponent {
         }
     }
 
-    /// So much more.
+    /// This exponent plus `by`.
     pub fn plus(self, by: i32) -> Self {
         Self {
             plus: self.plus.saturating_add(by),
@@ -132,7 +131,7 @@ impl Stages {
         }
     }
 
-    /// The adjoint of what these are the sums of; none if there are none.
+    /// The adjoint of what these sums are for; none if there are no sums.
     pub(super) fn adjoint(&mut self, all: &[SumsWords], bits: u8) -> Option<AdjointWords> {
         let sums = match all {
             [] => return None,
@@ -142,7 +141,7 @@ impl Stages {
         Some(self.shifted(sums, bits).adjoint)
     }
 
-    /// Sums shifted right, all by as much, to so many bits.
+    /// Shifts sums right, all by the same amount, until they have at most `bits` bits.
     pub fn adjoint_of(&mut self, sums: SumsWords, bits: u8) -> AdjointWords {
         self.shifted(sums, bits).adjoint
     }
@@ -201,7 +200,7 @@ impl Stages {
         let execute = move |at: u64, inputs: &[&[i32]]| {
             let start = at.checked_mul(TILE)?;
             let before = first(inputs, 1).unwrap_or(0) as u32;
-            // Of running sums only the last is the value.
+            // Among running sums only the last is the value.
             let is_value = |at: u64| at.saturating_add(1).checked_rem(steps) == Some(0);
             let values = (start..).zip(inputs.first()?.iter());
             let values = values.filter(|(at, _)| is_value(*at));
@@ -257,7 +256,7 @@ impl Stages {
         })
     }
 
-    /// The largest exponent so far of those parts that are not zero: one whose peak is zero is.
+    /// The largest exponent so far among the parts that are not zero: a part is zero if its peak is.
     fn largest(&mut self, parts: &[PartWords]) -> u32 {
         let own = self.next();
         let parts = parts.to_vec();

@@ -1,5 +1,5 @@
-//! A dispute about one word of a gradient ([`crate::gradient`]), narrowed down to one word of one op on its way
-//! back, which a referee executes again. The game is that of [`crate::trial`], and so are its nodes and tiles.
+//! A dispute about one word of a gradient ([`crate::gradient`]), narrowed down to one word of one op's backward pass, which a
+//! referee executes again. The game is that of [`crate::trial`], and so are its nodes and tiles.
 //!
 //! ```text
 //! Gradient -> Sample (-> Reader) -> Trace .. -> Word
@@ -43,7 +43,7 @@ use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// What both parties to a dispute about a group's gradient stand on.
+/// What both parties to a dispute about a group's gradient rely on.
 #[derive(Clone, Copy, Debug)]
 pub struct Ground<'a> {
     /// The model.
@@ -52,7 +52,7 @@ pub struct Ground<'a> {
     pub weights: Hash,
     /// Where the round's samples come from.
     pub hold_out: &'a HoldOut,
-    /// How many they are.
+    /// How many of them there are.
     pub samples: u32,
     /// The samples of the group, by their numbers in the round: at most [`crate::gradient::MAX_GROUP`].
     pub members: &'a [u32],

@@ -1,5 +1,5 @@
-//! One party's own computation of a gradient, which answers and picks by itself. Nothing is computed, and no
-//! trace is hashed, before it is asked for.
+//! One party's own computation of a gradient, which answers and picks by itself. Nothing is computed, and no trace is hashed, until
+//! it is asked for.
 
 use super::super::layout::tile_bytes;
 use super::super::{ProvedRecord, Tiles};
@@ -28,12 +28,12 @@ pub struct Player<'a> {
     /// The samples of the group, by their numbers in the round.
     members: &'a [u32],
     stages: Stages,
-    /// Nothing, but for a liar in a drill.
+    /// None, except for a liar in a drill.
     lie: Option<Lie>,
 }
 
 impl<'a> Player<'a> {
-    /// Of the group's `members`, at these weights. None if the graph is not valid.
+    /// A party's computation for the group's `members`, at these weights. None if the graph is not valid.
     pub fn new(
         graph: &'a Graph,
         weights: &'a [i16],
@@ -60,7 +60,7 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// The word of the gradient that this party stands for.
+    /// The word of the gradient that this party defends.
     pub fn value(&self, differentiator: &mut impl Differentiator, position: u32) -> Option<i64> {
         let parts = self.samples(differentiator, position)?;
         Some(parts.iter().fold(0, |sum, part| part.saturating_add(sum)))
@@ -109,8 +109,8 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// The challenger's pick: the first of what is shown that is computed differently here. None if nothing is,
-    /// or if it is not the challenger's turn.
+    /// The challenger's pick: the first shown part that is computed differently here. None if there is none, or if it is not the
+    /// challenger's turn.
     pub fn pick(&self, differentiator: &mut impl Differentiator, trial: &Trial) -> Option<Pick> {
         match (trial.shown.as_ref()?, trial.statement) {
             (Shown::Contributions(theirs), Statement::Gradient { position, .. }) => {
@@ -185,7 +185,7 @@ impl<'a> Player<'a> {
             .collect()
     }
 
-    /// The top of a trace, and the words that what an op adds follows from.
+    /// The top of a trace, and the words that determine what an op adds.
     fn sums(&self, sample: u32, position: u32, reader: &ParameterSums) -> Option<Answer> {
         let (trace, stages) = (self.trace(sample)?, &self.stages);
         let tree = trace.tree(stages);
@@ -223,7 +223,7 @@ impl<'a> Player<'a> {
         self.word_of(&trace, &tree, sample, stage, at)
     }
 
-    /// What a word of a trace, of which this is the tree, is made of.
+    /// What a word of a trace with this tree is made of.
     pub(super) fn word_of(
         &self,
         trace: &Trace,
@@ -253,7 +253,7 @@ impl<'a> Player<'a> {
         })
     }
 
-    /// The tiles of the weights that have what is read.
+    /// The tiles of the weights that contain what is read.
     fn weight_tiles(&self, read: &Read) -> Option<Tiles> {
         let tile = WEIGHT_TILE as u64;
         let (first, end) = (read.range.start / tile, read.range.end.div_ceil(tile));

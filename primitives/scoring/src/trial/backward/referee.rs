@@ -1,4 +1,4 @@
-//! What comes of a move. Total: no input makes it panic.
+//! The result of a move. Total: no input makes it panic.
 
 use super::super::layout::{words, Span};
 use super::super::{ProvedRecord, Refusal, Tiles, TRACE_TILE};
@@ -22,7 +22,7 @@ impl Stages {
         self.parameters.iter().filter(reads).collect()
     }
 
-    /// What is read, from tiles of the trace that `trace` is the root of.
+    /// What is read, from tiles of the trace with root `trace`.
     fn open(&self, trace: &Hash, read: &Read, tiles: &Tiles) -> Result<Vec<i32>, Refusal> {
         let place = self.place_of(read.from).ok_or(Refusal::NoSuchPlace)?;
         let span = Span::of(read.range.clone(), place.words, TRACE_TILE)?;
@@ -84,7 +84,7 @@ impl Trial {
         }))
     }
 
-    /// What comes of an answer of the accused.
+    /// The result of an answer by the accused.
     pub fn answer(&self, ground: &Ground<'_>, answer: &Answer) -> Result<Ruling, Refusal> {
         if self.shown.is_some() {
             return Err(Refusal::NotYourTurn);
@@ -161,7 +161,7 @@ impl Trial {
         }
     }
 
-    /// What the accused has to answer for after a pick of the challenger.
+    /// What the accused has to answer for after the challenger's pick.
     pub fn pick(&self, ground: &Ground<'_>, Pick(nth): &Pick) -> Result<Self, Refusal> {
         let shown = self.shown.as_ref().ok_or(Refusal::NotYourTurn)?;
         let (nothing, nth) = (Refusal::NoSuchPlace, *nth);
@@ -213,14 +213,14 @@ impl Trial {
                     value: *words.get(nth as usize).ok_or(nothing)?,
                 }
             }
-            // Nothing else is shown.
+            // Nothing else is ever shown.
             _ => return Err(Refusal::WrongMove),
         };
         Ok(Self::awaiting(statement))
     }
 }
 
-/// Whether these are so many, and add up.
+/// Whether there are this many contributions, and they add up.
 fn contributions(
     statement: Statement,
     value: i64,

@@ -1,4 +1,4 @@
-//! What a word of a stage is made of, and what it is.
+//! What a word of a stage is made of, and how it is computed.
 
 use super::super::layout::OpWords;
 use super::super::TRACE_WIDTH;
@@ -15,7 +15,7 @@ pub(crate) const STRETCH: u64 = TRACE_WIDTH as u64;
 pub(crate) enum Source {
     /// What an op gives, in the layout of the forward trace.
     Forward(u32),
-    /// An earlier stage, or earlier words of the same.
+    /// An earlier stage, or earlier words of the same one.
     Stage(u32),
     /// The master weights.
     Weights,
@@ -58,11 +58,10 @@ impl Read {
 
 /// How the words of a stage are made.
 pub(crate) trait Rule {
-    /// What a word is made of, in the order in which [`Rule::execute`] takes it; none if there is no such
-    /// word.
+    /// What a word is made of, in the order that [`Rule::execute`] takes; none if there is no such word.
     fn reads(&self, at: u64) -> Option<Vec<Read>>;
 
-    /// The word, made of what was read. Total: none if that has the wrong shape.
+    /// Computes the word from what was read. Total: none if that has the wrong shape.
     fn execute(&self, at: u64, inputs: &[&[i32]]) -> Option<i32>;
 }
 
@@ -86,7 +85,7 @@ where
     }
 }
 
-/// The first word that was read as number `nth`.
+/// The first word of read number `nth`.
 pub(crate) fn first(inputs: &[&[i32]], nth: usize) -> Option<i32> {
     inputs.get(nth)?.first().copied()
 }
@@ -161,12 +160,12 @@ pub(crate) struct Products {
     pub length: u64,
 }
 
-/// How many words a running sum of so many has.
+/// How many words a running sum of `length` terms has.
 pub(crate) fn steps(length: u64) -> u64 {
     length.div_ceil(STRETCH).max(1)
 }
 
-/// Value, step, and which words of a row of this length the step takes in.
+/// Value, step, and which words of a row of this length the step adds.
 fn stretch(at: u64, length: u64) -> Option<(u64, u64, Range<u64>)> {
     let steps = steps(length);
     let (value, step) = (at.checked_div(steps)?, at.checked_rem(steps)?);

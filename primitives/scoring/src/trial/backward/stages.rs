@@ -1,11 +1,11 @@
 //! The stages of a backward pass, in the order of the run, and where their words are.
 //!
-//! A gradient's trace of a sample begins with the words of the forward pass, in their [`Layout`]. After them
-//! come, from the last op to the first that has parameters, the stages of every op's adjoint
-//! ([`super::adjoint`]) and of what the op gives backwards (`backward_stages` of its definition, in
-//! [`crate::op`]). A stage's words are made of earlier words only. Words that are read by columns are stored a
-//! second time, transposed. Sums over more than [`STRETCH`] terms are running sums, a word for each stretch.
-//! Each stage is cut in tiles of [`TRACE_TILE`] words, the last perhaps shorter.
+//! The trace of a sample for a gradient begins with the words of the forward pass, in their [`Layout`]. After them come, from the
+//! last op to the first that has parameters, the stages of every op's adjoint ([`super::adjoint`]) and of what the op gives
+//! backwards (`backward_stages` of its definition, in
+//! [`crate::op`]). A stage's words are made of earlier words only. Words that are read by columns are stored a second time,
+//! transposed. Sums over more than [`STRETCH`] terms are running sums, a word for each stretch. Each stage is cut into tiles of
+//! [`TRACE_TILE`] words, the last perhaps shorter.
 
 use super::super::layout::{Layout, OpWords};
 use super::super::word::{Inputs, Reads, Word, Words};
@@ -62,14 +62,14 @@ pub(super) struct ParameterSums {
 pub(crate) struct PulledStages {
     /// For what it took from the op before it.
     pub previous: Option<SumsWords>,
-    /// For what it took of an earlier op, and that op.
+    /// For what it took from an earlier op, and that op.
     pub earlier: Option<(u32, SumsWords)>,
-    /// For its parameters: from which of those that it reads on, and their sums.
+    /// For its parameters: which of the parameters it reads the sums begin at, and the sums.
     pub parameters: Vec<(u64, SumsWords)>,
 }
 
 impl PulledStages {
-    /// Only the adjoint of what the op before gave.
+    /// Gives only the adjoint of what the op before gave.
     pub fn previous(sums: SumsWords) -> Option<Self> {
         Some(Self {
             previous: Some(sums),
@@ -78,7 +78,7 @@ impl PulledStages {
     }
 }
 
-/// An op on its way back.
+/// An op in the backward pass.
 pub(crate) struct Here {
     /// What it took from the one before it.
     pub taken: Given,
@@ -119,7 +119,7 @@ pub(crate) struct Stages {
 }
 
 impl Stages {
-    /// Of a valid graph; none of another.
+    /// The stages of a valid graph; none for an invalid one.
     pub fn of(graph: &Graph) -> Option<Self> {
         let forward = Layout::of(graph);
         let count = graph.ops.len();
@@ -227,7 +227,7 @@ impl Stages {
         }
     }
 
-    /// Which of [`Self::place`] a source is.
+    /// The number that [`Self::place`] takes for a source.
     pub(super) fn number(&self, source: Source) -> Option<u32> {
         match source {
             Source::Forward(op) => Some(op),
@@ -264,8 +264,7 @@ impl Stages {
         Some(self.stages.get(stage as usize)?.rule.as_ref())
     }
 
-    /// What a word is made of. `sample` has to be there if it is read, and is empty otherwise. None if there
-    /// is no such word.
+    /// What a word is made of. `sample` must be given if it is read, and is empty otherwise. None if there is no such word.
     pub(super) fn reads(&self, stage: u32, at: u64, sample: &[u8]) -> Option<Vec<Read>> {
         if at >= self.place(stage)?.words {
             return None;
@@ -279,7 +278,7 @@ impl Stages {
         }
     }
 
-    /// Executes a word, of what it is made of, in the order of [`Self::reads`].
+    /// Computes a word from its inputs, in the order of [`Self::reads`].
     pub(super) fn execute(
         &self,
         stage: u32,
@@ -340,10 +339,10 @@ impl Stages {
         self.stages.len() as u32
     }
 
-    /// Adds a stage of so many words of so many bytes.
+    /// Adds a stage of `words` words of `bytes` bytes each.
     pub fn push(&mut self, bytes: u32, words: u64, rule: impl Rule + Send + Sync + 'static) -> u32 {
         let stage = self.next();
-        // Of a graph that has more no stages are made: see `of`.
+        // A graph that has more gets no stages: see `of`.
         let first_tile = u32::try_from(self.tiles).unwrap_or(u32::MAX);
         self.tiles = words.div_ceil(TRACE_TILE.into()).saturating_add(self.tiles);
         self.stages.push(Stage {
@@ -384,8 +383,7 @@ impl Stages {
         }
     }
 
-    /// Adds sums that are made, each, of one value of the adjoint and of the value at the same place of what
-    /// was given.
+    /// Adds sums, each made of one value of the adjoint and the value at the same place of what was given.
     pub fn pointwise(
         &mut self,
         here: &Here,
@@ -468,7 +466,7 @@ impl Stages {
         })
     }
 
-    /// Adds a stage of rows and columns the other way round.
+    /// Adds a stage with the rows and columns of another swapped.
     pub fn transposed(&mut self, bytes: u32, of: u32, rows: u64, columns: u64) -> u32 {
         let reads = move |at: u64| {
             let (column, row) = (at.checked_div(rows)?, at.checked_rem(rows)?);

@@ -1,4 +1,4 @@
-//! A trace has what the gradient has; liars are convicted, honest parties never are.
+//! A trace agrees with the gradient; liars are convicted, honest parties never are.
 
 use super::super::tests::{any_image_graph, any_layers, any_transformer, Dice};
 use super::super::Refusal;
@@ -63,7 +63,7 @@ impl Round {
             root: MasterWeights::new(weights.clone()).unwrap().root(),
             hold_out: HoldOut::Sealed { key, root },
             records: records.into(),
-            // Every other sample is of the group.
+            // Every other sample is in the group.
             members: (0..samples).step_by(2).collect(),
             graph,
             weights,
@@ -118,7 +118,7 @@ impl Round {
 #[derive(Debug, PartialEq)]
 enum End {
     Convicted(Step),
-    /// The accused had no answer that is taken.
+    /// The accused had no acceptable answer.
     Silent(Refusal),
     Upheld,
     /// The challenger found nothing more to doubt.
@@ -156,8 +156,8 @@ fn play(
     }
 }
 
-/// What a liar has to stand for so that its lie shows, whether or not a word of the gradient follows from it: the
-/// first word of the gradient that does, or else what the first op that reads a parameter adds to it.
+/// What a liar has to claim for its lie to show, whether or not a word of the gradient follows from it: the first word of the
+/// gradient that does, or else what the first op that reads a parameter adds to it.
 fn doubted(round: &Round, liar: &Player<'_>, lie: Lie) -> Statement {
     let stages = round.stages();
     let (own, theirs) = (
@@ -188,7 +188,7 @@ fn doubted(round: &Round, liar: &Player<'_>, lie: Lie) -> Statement {
     }
 }
 
-/// Graphs that have all ops between them, small.
+/// Small graphs that between them have all ops.
 fn all_ops() -> Vec<Graph> {
     let shape = |tied| Transformer {
         vocab: 7,
@@ -357,7 +357,7 @@ fn any_round() -> impl Strategy<Value = Round> {
     (any_graph(), any::<u64>()).prop_map(|(graph, seed)| Round::of(graph, 3, seed))
 }
 
-/// Holds a trace against the definition of the gradient.
+/// Compares a trace with the definition of the gradient.
 fn check_trace(round: &Round) {
     let (stages, record) = (round.stages(), round.record(0));
     let trace = round.honest().trace(0).unwrap();
@@ -394,8 +394,7 @@ fn check_trace(round: &Round) {
     }
 }
 
-/// Every word of a trace that `is_of_interest`, from its opened inputs. Returns the bytes of the largest
-/// answer.
+/// Checks every word of a trace that `is_of_interest`, from its opened inputs. Returns the bytes of the largest answer.
 fn check_words(round: &Round, is_of_interest: impl Fn(u32, u64, u64) -> bool) -> usize {
     let (stages, honest, ground) = (round.stages(), round.honest(), round.ground());
     let (trace, record) = (honest.trace(1).unwrap(), round.record(1));
@@ -446,7 +445,7 @@ fn every_word_of_small_graphs_is_executed_from_what_is_opened() {
     }
 }
 
-/// Weights at their bounds, hardly any, and none at all: of those every part of a sum is zero.
+/// Weights at their bounds, nearly all zero, and all zero: with the last, every part of a sum is zero.
 #[test]
 fn a_trace_has_what_the_gradient_has_whatever_the_weights() {
     let mut stream = Graph::transformer(&Transformer {
@@ -549,7 +548,7 @@ fn answers_are_few_and_small_at_any_size() {
         layers,
         tied: true,
     };
-    // Besides these answers there are those to a gradient, to a sample, and to an op.
+    // In addition there are the answers about a gradient, a sample, and an op.
     let (answers, largest) = bounds(&Graph::transformer(&shape(160, 128, 4, 3)));
     assert!(answers <= 4 && largest < 8_000, "{answers} {largest}");
     let large = Graph::transformer(&shape(1024, 1024, 8, 8));
@@ -657,7 +656,7 @@ fn a_dispute_is_short() {
         "{end:?}"
     );
     assert!(answers <= 5 && largest <= 12_000, "{answers} {largest}");
-    // A sum that is none, and a contribution that does not follow.
+    // A wrong sum, and a contribution that does not follow.
     round.members.truncate(2);
     let (honest, ground) = (round.honest(), round.ground());
     let value = honest.value(&mut Reference, 9).unwrap();
@@ -699,7 +698,7 @@ proptest! {
         check_words(&round, |_, at, words| at == any % words || at + 1 == words);
     }
 
-    /// Whatever word is lied about, whether or not all that is made of it goes on from it.
+    /// Whichever word is lied about, and whether or not everything made of it follows from the lie.
     #[test]
     fn a_lie_is_convicted(
         round in any_round(), stage in any::<Index>(), at in any::<Index>(), by in any::<i32>(), carries in any::<bool>()
@@ -726,7 +725,7 @@ proptest! {
         prop_assert!(matches!(end, End::Upheld | End::NothingToDoubt), "{:?}", end);
     }
 
-    /// Whoever is honest answers every doubt, however absurd; and what is no answer is refused.
+    /// An honest party answers every doubt, however absurd; and anything that is not an answer is refused.
     #[test]
     fn the_honest_are_never_convicted(round in any_round(), seed in any::<u64>(), bit in any::<Index>()) {
         let (honest, ground, dice) = (round.honest(), round.ground(), Dice::new(seed));

@@ -1,4 +1,4 @@
-//! All words of a sample's trace, as they are computed: each by the rule that the referee has.
+//! All words of a sample's trace, as they are computed: each by the referee's rule.
 
 use super::super::layout::{tile_bytes, words};
 use super::super::trace::{each_op, Misstated};
@@ -11,7 +11,7 @@ use crate::merkle::{Node, Tree};
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// A word of a trace that is said to be another than it is: by a liar in a drill.
+/// A word of a trace that a liar in a drill misstates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lie {
     /// Number of the sample in the round.
@@ -22,7 +22,7 @@ pub struct Lie {
     pub at: u64,
     /// By how much it is off; it wraps.
     pub by: i32,
-    /// Whether all that is made of it goes on from it.
+    /// Whether everything made of it follows from the lie.
     pub carries: bool,
 }
 
@@ -31,14 +31,14 @@ const MOST_READS: usize = 4;
 
 /// The words of a sample's trace.
 pub(super) struct Trace {
-    /// Of every stage, those of the forward pass first.
+    /// The words of every stage, those of the forward pass first.
     words: Vec<Vec<i32>>,
     weights: Vec<i32>,
     record: Vec<i32>,
 }
 
 impl Trace {
-    /// Of a record with its label, as the machine takes it. None if record or weights are not those of the graph.
+    /// The trace of a record with its label, as the machine takes it. None if the record or the weights do not fit the graph.
     pub fn of(
         graph: &Graph,
         stages: &Stages,
@@ -135,7 +135,7 @@ impl Trace {
         Tree::from_leaves(leaves)
     }
 
-    /// The tiles that have what is read of the trace, which `tree` is the tree of.
+    /// The tiles that contain what is read of the trace; `tree` is the trace's tree.
     pub fn tiles(&self, stages: &Stages, tree: &Tree, read: &Read) -> Option<Tiles> {
         let place = stages.place_of(read.from)?;
         let tile = u64::from(TRACE_TILE);
@@ -175,7 +175,7 @@ impl ParameterSums {
     }
 }
 
-/// A word that is off, cut to so many bytes.
+/// A word that is off by `by`, cut to `bytes` bytes.
 fn lied(bytes: u32, word: i32, by: i32) -> Option<i32> {
     let word = tile_bytes(bytes, &[word.wrapping_add(by)]);
     words(bytes, &word)?.first().copied()

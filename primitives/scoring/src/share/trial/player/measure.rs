@@ -13,18 +13,18 @@ use crate::WEIGHT_TILE;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// What a party says instead of what it has computed. Nothing, if it is honest.
+/// What a party states instead of what it has computed. Empty if it is honest.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in super::super) struct Overlay {
-    /// A weight of a model is off by so much; it wraps.
+    /// A model, one of its parameters, and how much that weight is off; it wraps.
     pub weight: Option<(Model, u32, i16)>,
-    /// What an entrant adds to a parameter of a model is off by so much.
+    /// A model, a parameter, an entrant, and how much that entrant's term is off.
     pub term: Option<(Model, u32, u32, i64)>,
-    /// A word of a group's gradient is off by so much.
+    /// A stage, a group, a parameter, and how much that word of the group's gradient is off.
     pub gradient: Option<(Stage, u32, u32, i64)>,
-    /// The product of a tile is off by so much.
+    /// A part of a value, a tile, and how much the product over that tile is off.
     pub product: Option<(PartOf, u32, i128)>,
-    /// Of that gradient, a word of a sample's trace is off.
+    /// A word of a sample's trace that is off, in the same gradient.
     pub backward: Option<backward::Lie>,
     /// A word of a trace of a sample is off.
     pub word: Option<(Side, u32, Misstated)>,
@@ -46,7 +46,7 @@ impl Player {
         }
     }
 
-    /// The members of a pass as they enter a merge; of the others none.
+    /// The members of a pass as they enter a merge; none for the others.
     fn parts<'a>(&'a self, pass: &'a TablePass) -> impl Iterator<Item = Option<Part<'a>>> + 'a {
         let entrants = self.deltas.iter().zip(&self.table.records);
         let entrants = entrants.zip(&pass.members);
@@ -160,7 +160,7 @@ impl Player {
         self.with_group(stage, group, |player| player.answer(evaluator, &trial))
     }
 
-    /// The first of what is shown of a word of a gradient that is computed differently here.
+    /// The first shown part of a word of a gradient that is computed differently here.
     pub(super) fn pick_of_word(
         &self,
         evaluator: &mut impl Differentiator,
@@ -208,7 +208,7 @@ impl Player {
         self.products(evaluator, of, 0, tiles)
     }
 
-    /// The products of a gradient and a delta by stretch of so many tiles.
+    /// The products of a gradient and a delta, by stretches of `tiles` tiles.
     pub(in super::super) fn products(
         &mut self,
         evaluator: &mut impl Differentiator,

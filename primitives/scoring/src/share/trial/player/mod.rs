@@ -46,15 +46,15 @@ pub struct Player {
     deltas: Vec<Arc<Delta>>,
     pub(super) table: ShareTable,
     pub(super) summary: TableSummary,
-    /// Nothing, but for a liar in a drill.
+    /// Empty, except for a liar in a drill.
     pub(super) overlay: Overlay,
     /// The gradient that was computed last: the answers of a dispute are mostly about the same.
     last_gradient: Option<(Stage, u32, Arc<[i64]>)>,
 }
 
 impl Player {
-    /// Takes the round's base weights, its samples, its deltas in the order of commits, and the table that was computed
-    /// from them. Deltas may be shared with whoever computed it: all of a round together are large.
+    /// Takes the round's base weights, its samples, its deltas in the order of commits, and the table that was computed from them.
+    /// Deltas may be shared with the code that computed it: all of a round's together are large.
     pub fn new(
         facts: RoundFacts,
         base: Vec<i16>,
@@ -102,12 +102,12 @@ impl Player {
         &self.facts
     }
 
-    /// The table that it stands for.
+    /// The table that it defends.
     pub fn table(&self) -> &ShareTable {
         &self.table
     }
 
-    /// The summary that it stands for: that of its table.
+    /// The summary that it defends: that of its table.
     pub fn summary(&self) -> &TableSummary {
         &self.summary
     }
@@ -155,8 +155,8 @@ impl Player {
         (ours.rows != pay.rows).then_some(Accusation::Rows(Stage::Pay))
     }
 
-    /// A row that shows that the wrong ones were dropped after a pass whose rows are right: one that contradicts the
-    /// last one dropped, or that one itself.
+    /// A row that shows that the wrong entrants were dropped after a pass whose rows are right: one that contradicts the last one
+    /// dropped, or that one itself.
     fn wrongly_kept(&self, number: u8, theirs: &PassSummary, next: &PassSummary) -> Option<u32> {
         let pass = self.table.passes.get(usize::from(number))?;
         let last = theirs.last_dropped?;
@@ -273,8 +273,8 @@ impl Player {
         })
     }
 
-    /// The challenger's pick: the first of what is shown that is computed differently here. None if nothing is, or if it
-    /// is not the challenger's turn. `theirs` is what the accused stands for.
+    /// The challenger's pick: the first shown part that is computed differently here. None if there is none, or if it is not the
+    /// challenger's turn. `theirs` is what the accused defends.
     pub fn pick(
         &mut self,
         evaluator: &mut impl Differentiator,
@@ -352,10 +352,10 @@ impl Player {
         }
     }
 
-    /// The first of the shown rows that differ. Before it comes the first whose sums of weights do: every value is made with
-    /// the weight of them all and with the median that they prove, so if one of those is false, the values of any row may
-    /// differ and be right by it. These sums are compared with those that the same rows have for the accused's median; and
-    /// only they are if that is another one.
+    /// The first of the shown rows that differ. The first whose sums of weights differ takes precedence: every value depends on the
+    /// total weight and on the median that the sums prove, so if one of those is false, the values of any row may differ and still
+    /// follow from it. These sums are compared with those that the same rows have for the accused's median; if that median differs,
+    /// nothing else is compared.
     fn pick_rows(
         &self,
         theirs: &TableSummary,

@@ -7,7 +7,7 @@ use crate::trial::{ProvedChunk, Refusal};
 use crate::CHUNK;
 use alloc::vec::Vec;
 
-/// What a delta changes of a parameter.
+/// The change that a delta makes to a parameter.
 pub(super) fn change(
     parameters: u32,
     delta_root: &Hash,
@@ -19,7 +19,7 @@ pub(super) fn change(
     Ok(own.map_or(0, |entry| entry.change))
 }
 
-/// The entries of a chunk of a delta by its root.
+/// The entries of a chunk of the delta that has this root.
 pub(super) fn entries(
     parameters: u32,
     root: &Hash,

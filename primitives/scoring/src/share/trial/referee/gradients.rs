@@ -52,7 +52,7 @@ pub(super) fn tiles(
     }
 }
 
-/// Of shown roots one.
+/// Picks one of the shown roots.
 pub(super) fn pick_group(
     facts: &RoundFacts,
     stage: Stage,
@@ -68,7 +68,7 @@ pub(super) fn pick_group(
     })
 }
 
-/// Of shown nodes one, or of a shown tile one word.
+/// Picks one of the shown nodes, or one word of a shown tile.
 pub(super) fn pick(statement: Statement, shown: &Shown, nth: u32) -> Result<Statement, Refusal> {
     let Statement::GradientTiles {
         stage,
@@ -132,7 +132,7 @@ pub(super) fn word(
     })
 }
 
-/// Of what is shown of a word a part.
+/// Picks a part of what is shown of a word.
 pub(super) fn pick_of_word(
     facts: &RoundFacts,
     summary: &TableSummary,
@@ -154,7 +154,7 @@ pub(super) fn pick_of_word(
     })
 }
 
-/// What a group's gradient stands on: the midpoint of the stage's pass.
+/// What a group's gradient is computed from: the midpoint of the stage's pass.
 fn ground<'a>(
     facts: &'a RoundFacts,
     summary: &TableSummary,

@@ -53,7 +53,7 @@ pub(super) fn loss(
     })
 }
 
-/// Of shown losses that of a sample on one side.
+/// Picks, among the shown losses, that of a sample on one side.
 pub(super) fn pick_sample(
     facts: &RoundFacts,
     summary: &TableSummary,
@@ -79,7 +79,7 @@ pub(super) fn pick_sample(
     }))
 }
 
-/// Of what is shown of a sample's trace a part.
+/// Picks a part of what is shown of a sample's trace.
 pub(super) fn pick(
     facts: &RoundFacts,
     statement: trial::Statement,

@@ -1,5 +1,5 @@
-//! The referee: what comes of a move. Total: no input makes it panic. There is a file for each thing that is
-//! disputed, and in it a function for each statement.
+//! The referee: the result of a move. Total: no input makes it panic. There is a file for each thing that is disputed, and in it a
+//! function for each statement.
 
 mod chunks;
 mod gradients;
@@ -169,7 +169,7 @@ impl Trial {
         }))
     }
 
-    /// What comes of an answer of the accused, who stands for `summary`.
+    /// The result of an answer by the accused, who defends `summary`.
     pub fn answer(
         &self,
         facts: &RoundFacts,
@@ -209,7 +209,7 @@ impl Trial {
         }
     }
 
-    /// What the accused has to answer for after a pick of the challenger.
+    /// What the accused has to answer for after the challenger's pick.
     pub fn pick(
         &self,
         facts: &RoundFacts,
@@ -268,7 +268,7 @@ fn inside(statement: Statement, branch: Branch, nodes: &[Node]) -> Result<Ruling
     Trial::showing(statement, Shown::Nodes(nodes.to_vec()))
 }
 
-/// Whether `leaf` is leaf `place` of so many under `root`.
+/// Whether `leaf` is leaf `place` of `leaves` under `root`.
 fn check_leaf(
     root: &Hash,
     leaves: u32,

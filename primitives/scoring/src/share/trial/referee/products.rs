@@ -123,7 +123,7 @@ pub(super) fn products(
     }
 }
 
-/// Of shown products that of a stretch.
+/// Picks the product of one stretch among those shown.
 pub(super) fn pick(
     statement: Statement,
     products: &[i128],
@@ -152,7 +152,7 @@ pub(super) fn pick(
     })
 }
 
-/// Sum of the products of so many tiles, of which there have to be as many as there are stretches.
+/// The sum of the products over `tiles` tiles, of which there must be one for each stretch.
 fn total(products: &[i128], tiles: u32) -> Result<i128, Refusal> {
     if products.len() != stretches(0, tiles).count() {
         return Err(Refusal::WrongShape);
@@ -162,8 +162,8 @@ fn total(products: &[i128], tiles: u32) -> Result<i128, Refusal> {
     sum.ok_or(Refusal::NotTheInside)
 }
 
-/// The product of gradient words from parameter `start` on and the entries of a delta there: of 2^9 words below 2^63
-/// and changes below 2^15 less than 2^87.
+/// The product of gradient words from parameter `start` on and the entries of a delta there: less than 2^87, for 2^9 words below
+/// 2^63 and changes below 2^15.
 pub(in super::super) fn product(words: &[i64], start: u32, entries: &[Entry]) -> i128 {
     let terms = entries.iter().filter_map(|entry| {
         let word = words.get(entry.position.checked_sub(start)? as usize)?;

@@ -55,7 +55,7 @@ pub(super) fn row(
         return Ok(Ruling::Refuted(Step::Row(stage, entrant)));
     }
     if row.parts.is_empty() {
-        // There is no more to doubt about an entrant that is no member.
+        // There is nothing more to doubt about an entrant that is not a member.
         return Ok(Ruling::Upheld);
     }
     let statement = Statement::Row { stage, entrant };
@@ -89,8 +89,8 @@ fn open(
     }
 }
 
-/// Whether a row was rightly dropped after its pass, or rightly kept. It should leave if it is bad and not after the
-/// last one dropped, in their order. The last one has to be bad itself.
+/// Whether a row was rightly dropped after its pass, or rightly kept. It should leave if it is bad and, in the order of leaving,
+/// does not come after the last one dropped. The last one has to be bad itself.
 fn is_rightly_kept(
     facts: &RoundFacts,
     summary: &TableSummary,
@@ -139,7 +139,7 @@ fn following(summary: &TableSummary, stage: Stage) -> Option<Following<'_>> {
     Some((pass, next, pass.last_dropped?))
 }
 
-/// Of shown nodes one.
+/// Picks one of the shown nodes.
 pub(super) fn pick_node(
     stage: Stage,
     branch: Branch<RowSums>,
@@ -157,7 +157,7 @@ pub(super) fn pick_node(
     })
 }
 
-/// Of shown parts one.
+/// Picks one of the shown parts.
 pub(super) fn pick_part(
     stage: Stage,
     entrant: u32,

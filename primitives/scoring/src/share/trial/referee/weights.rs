@@ -19,7 +19,7 @@ pub(super) fn root(summary: &TableSummary, of: Model) -> Option<Hash> {
     }
 }
 
-/// The pass whose company a model is made of.
+/// The pass whose company a model is the merge of.
 fn pass_of(summary: &TableSummary, of: Model) -> Option<&PassSummary> {
     let number = match of {
         Model::Midpoint(pass) => pass,
@@ -142,7 +142,7 @@ fn merged_weight(
         .weights(&facts.base_root, range, &tile, foreign)?;
     let base = base.first().copied().ok_or(Refusal::WrongShape)?;
     let sum: i128 = terms.iter().map(|term| i128::from(term.value)).sum();
-    // If it is not the company's, one of the terms is wrong, and can be doubted.
+    // If it is not the company's weight, one of the terms is wrong and can be doubted.
     let weight: i128 = terms.iter().map(|term| i128::from(term.weight)).sum();
     pass_of(summary, of).ok_or(Refusal::NoSuchPlace)?;
     let shift = match of {
@@ -152,7 +152,7 @@ fn merged_weight(
     Ok(moved_exactly(base, sum, weight << shift))
 }
 
-/// Of shown nodes one, or of a shown tile one weight.
+/// Picks one of the shown nodes, or one weight of a shown tile.
 pub(super) fn pick(
     of: Model,
     branch: Branch,
@@ -179,7 +179,7 @@ pub(super) fn pick(
     }
 }
 
-/// Of shown terms that of an entrant.
+/// Picks the term of one entrant among those shown.
 pub(super) fn pick_term(
     of: Model,
     position: u32,
