@@ -1,5 +1,7 @@
 //! `gotong lab`: rounds without a chain, for any number of hands, seeds and settings.
 
+mod setting;
+
 use super::{
     data_options::Data,
     delta_terms::DeltaTerms,
@@ -11,7 +13,7 @@ use super::{
     Globals,
 };
 use crate::{
-    lab::{Estimate, Experiment, LabError, Law, Material, Rounds},
+    lab::{Estimate, Experiment, LabError, Law, Rounds},
     model::{describe, Model},
     run::Stop,
     state::Folder,
@@ -19,13 +21,10 @@ use crate::{
 use anyhow::{ensure, Context, Result};
 use codec::{Decode, Encode};
 use gotong_protocol::bounds::{MAX_SUBMISSIONS, MIN_SAMPLES};
-use gotong_scoring::{Graph, Samples};
-use gotong_training::{
-    data::{DataSet, Use},
-    residual_decay, DeviceChoice, Span, TrainingError,
-};
+use gotong_training::{residual_decay, DeviceChoice, Span, TrainingError};
 use indicatif::ProgressBar;
 use serde_json::{json, Map, Value};
+use setting::Setting;
 use std::{
     fmt, fs,
     path::PathBuf,
@@ -39,10 +38,15 @@ use std::{
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  gotong lab --hands 1,2,4,8 --seeds 1,2,3 --folder lab\n  \
-                  gotong lab --model docs/models/transformer.toml --hands 3 --steps 80 --output json\n\n\
+                  gotong lab --model docs/models/transformer.toml --hands 3 --steps 80 --output json\n  \
+                  gotong lab flowers/task.toml --hands 4\n\n\
                   You can stop it at any time: the same command resumes where it left off."
 )]
 pub struct Lab {
+    /// A task's file, as `gotong task new` writes it, to try the task before it is opened: its model, samples, rounds, exam and
+    /// deltas. What other options say comes first
+    #[arg(value_name = "TASK.toml", conflicts_with_all = ["model", "data"])]
+    task: Option<PathBuf>,
     /// The architecture: a TOML file, or `mlp:` followed by the width of every layer, inputs first
     #[arg(long, default_value = "mlp:784,128,10")]
     model: Model,
@@ -54,9 +58,9 @@ pub struct Lab {
     /// Seeds; several give one run each
     #[arg(long, default_value = "1", value_delimiter = ',')]
     seeds: Vec<u64>,
-    /// Rounds of a run
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
-    rounds: u32,
+    /// Rounds of a run [default: as many as the task's file says, else 10]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: Option<u32>,
     #[command(flatten)]
     training: TrainingArgs,
     #[command(flatten)]
@@ -64,9 +68,9 @@ pub struct Lab {
     /// Reset a language model's optimizer state after each round, to see what keeping it is worth
     #[arg(long)]
     forget: bool,
-    /// Samples that score a round, at least as many as a task needs
-    #[arg(long, default_value_t = 800, value_parser = clap::value_parser!(u32).range(MIN_SAMPLES as i64..))]
-    exam: u32,
+    /// Samples that score a round, at least as many as a task needs [default: as many as the task's file says, else 800]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(MIN_SAMPLES as i64..))]
+    exam: Option<u32>,
     /// Samples that never score a round, for reports on the model
     #[arg(long, default_value_t = 400, value_parser = at_least_one)]
     report: usize,
@@ -112,8 +116,7 @@ impl Run {
 
 /// What all runs of a command share.
 struct Equipment<'a> {
-    material: Material,
-    report: Exam,
+    setting: &'a Setting,
     folder: Folder,
     output: Format,
     bar: ProgressBar,
@@ -143,35 +146,30 @@ pub async fn run(args: Lab, globals: &Globals) -> Result<()> {
 impl Lab {
     /// Plays all runs and reports their results. Returns whether it got to the end without being told to stop.
     fn play(self, output: Format, stop: &AtomicBool) -> Result<bool> {
-        let Model(graph) = &self.model;
-        let set = DataSet::choose(self.data.data, graph)?;
-        let exams = self.data.load(Use::Exam, graph)?;
-        let report = self.data.load(Use::Report, graph)?.spread(self.report);
-        let material = Material {
-            training: self.data.load(Use::Training, graph)?,
-            exams: Samples::new(graph.inputs, graph.classes(), &exams.records())?,
-            device: self.device.open()?,
-        };
-        let report = Exam::new(graph.clone(), &set.recipe()?, report)?;
         let folder = Folder::open(&self.folder)?;
         let _lock = folder.lock()?;
+        let device = self.device.open()?;
+        let setting = match &self.task {
+            Some(path) => Setting::of_task(path, &self.data, self.report, device, &folder)?,
+            None => Setting::published(&self.model.0, &self.data, self.report, device)?,
+        };
         // Settings that cannot be run are refused before any run starts.
         let mut experiments: Vec<(Experiment, Option<Run>)> = Vec::new();
         for hands in distinct(&self.hands) {
             for seed in distinct(&self.seeds) {
-                let experiment = self.experiment(graph, hands as usize, seed);
-                experiment.check(&material)?;
-                let kept = self.kept(&experiment, &folder)?;
+                let experiment = self.experiment(&setting, hands as usize, seed);
+                experiment.check(&setting.material)?;
+                let kept = self.kept(&experiment, &setting, &folder)?;
                 experiments.push((experiment, kept));
             }
         }
-        output.say(format_args!("model     {}", describe(graph)));
-        output.say(format_args!("unseen    {}", report.samples()));
-        let all = experiments.len() as u64 * u64::from(self.rounds);
+        output.say(format_args!("model     {}", describe(&setting.graph)));
+        output.say(format_args!("unseen    {}", setting.report.samples()));
+        let rounds = self.rounds(&setting);
+        let all = experiments.len() as u64 * u64::from(rounds);
         let bar = progress::bar(output, "", all, "rounds");
         let equipment = Equipment {
-            material,
-            report,
+            setting: &setting,
             folder,
             output,
             bar,
@@ -182,7 +180,7 @@ impl Lab {
             equipment.bar.set_message(title(&experiment));
             let run = match kept {
                 Some(run) => run,
-                None => self.begun(&experiment, &equipment.report)?,
+                None => self.begun(&experiment, &setting)?,
             };
             let Some(run) = equipment.finish(&experiment, run)? else {
                 return Ok(false);
@@ -190,43 +188,53 @@ impl Lab {
             runs.push((experiment, run));
         }
         equipment.bar.finish_and_clear();
-        self.tell(output, &equipment.report, &runs)?;
+        self.tell(output, rounds, &setting.report, &runs)?;
         Ok(true)
     }
 
-    fn experiment(&self, graph: &Graph, hands: usize, seed: u64) -> Experiment {
+    /// Rounds of a run.
+    fn rounds(&self, setting: &Setting) -> u32 {
+        self.rounds.unwrap_or(setting.rounds)
+    }
+
+    fn experiment(&self, setting: &Setting, hands: usize, seed: u64) -> Experiment {
+        let graph = &setting.graph;
+        let deltas = self.deltas.or(&setting.deltas);
         Experiment {
             graph: graph.clone(),
             hands,
-            rounds: self.rounds,
-            exam: self.exam as usize,
+            rounds: self.rounds(setting),
+            exam: self.exam.unwrap_or(setting.exam) as usize,
             options: self.training.options(),
             keep_permille: self.training.keep_permille(graph),
-            delta_bytes: self.deltas.delta_bytes(graph),
-            outer_rate_q8: self.deltas.outer_rate_q8(graph),
+            delta_bytes: deltas.delta_bytes(graph),
+            outer_rate_q8: deltas.outer_rate_q8(graph),
             forgets: self.forget,
             seed,
         }
     }
 
     /// What a run is started with, including the current defaults.
-    fn settings(&self, experiment: &Experiment) -> Result<String> {
+    fn settings(&self, experiment: &Experiment, setting: &Setting) -> String {
         let Experiment { graph, options, .. } = experiment;
         let config = options.config(graph, Span::WHOLE, experiment.seed);
-        let set = DataSet::choose(self.data.data, graph)?;
+        let origin = &setting.origin;
         let (report, device) = (self.report, self.device);
         let decay = residual_decay(graph, experiment.keep_permille, experiment.delta_bytes);
         let version = env!("CARGO_PKG_VERSION");
-        Ok(format!(
-            "{version} {experiment:?} {config:?} {decay} {set} {report} {device}"
-        ))
+        format!("{version} {experiment:?} {config:?} {decay} {origin} {report} {device}")
     }
 
     /// The stored run, if it was started before.
-    fn kept(&self, experiment: &Experiment, folder: &Folder) -> Result<Option<Run>> {
+    fn kept(
+        &self,
+        experiment: &Experiment,
+        setting: &Setting,
+        folder: &Folder,
+    ) -> Result<Option<Run>> {
         let name = file(experiment);
         let run = folder.load::<Run>(&name)?;
-        let settings = self.settings(experiment)?;
+        let settings = self.settings(experiment, setting);
         ensure!(
             run.as_ref().is_none_or(|run| run.settings == settings),
             "{} was started with other settings: choose another --folder, or remove this one to start over",
@@ -235,11 +243,14 @@ impl Lab {
         Ok(run)
     }
 
-    fn begun(&self, experiment: &Experiment, report: &Exam) -> Result<Run> {
-        let rounds = Rounds::new(experiment);
-        let first = report.mark(rounds.weights())?.loss();
+    fn begun(&self, experiment: &Experiment, setting: &Setting) -> Result<Run> {
+        let rounds = match &setting.first_weights {
+            Some(weights) => Rounds::starting_from(weights.clone(), experiment),
+            None => Rounds::new(experiment),
+        };
+        let first = setting.report.mark(rounds.weights())?.loss();
         Ok(Run {
-            settings: self.settings(experiment)?,
+            settings: self.settings(experiment, setting),
             rounds,
             losses: vec![first],
             gains: Vec::new(),
@@ -249,14 +260,20 @@ impl Lab {
     }
 
     /// Prints the results, and writes them as JSON and as a picture.
-    fn tell(&self, output: Format, report: &Exam, runs: &[(Experiment, Run)]) -> Result<()> {
+    fn tell(
+        &self,
+        output: Format,
+        rounds: u32,
+        report: &Exam,
+        runs: &[(Experiment, Run)],
+    ) -> Result<()> {
         let (mut rows, mut by_hands) = (Vec::new(), Map::new());
         let (mut by_rounds, mut by_seconds) = (Vec::new(), Vec::new());
         for hands in distinct(&self.hands) {
             let is_own = |run: &&(Experiment, Run)| run.0.hands == hands as usize;
             let own = || runs.iter().filter(is_own).map(|(_, run)| run);
             let at = |round: usize| own().map(move |run| run.losses[round]);
-            let last = self.rounds as usize;
+            let last = rounds as usize;
             let bits: Vec<f64> = at(last).collect();
             let bits = Estimate::of(&bits).context("no run")?;
             let first = mean(at(0));
@@ -289,7 +306,7 @@ impl Lab {
         }
         let law = law(runs);
         let json = json!({
-            "rounds": self.rounds,
+            "rounds": rounds,
             "bits_by_hands": by_hands,
             "law": law.as_ref().map(|law| json!({
                 "floor": interval(law.floor),
@@ -349,14 +366,17 @@ impl Equipment<'_> {
         self.bar.inc(run.rounds.played().into());
         while run.rounds.played() < experiment.rounds {
             let start = Instant::now();
-            let outcome = match run.rounds.play(experiment, &self.material, self.stop) {
+            let outcome = match run
+                .rounds
+                .play(experiment, &self.setting.material, self.stop)
+            {
                 Err(LabError::Training(TrainingError::Stopped)) => return Ok(None),
                 played => played.with_context(|| title(experiment))?,
             };
             run.seconds += start.elapsed().as_secs_f64();
             run.hand_seconds.push(outcome.hand_seconds);
             run.gains.push((outcome.gain, outcome.merged as u32));
-            let loss = self.report.mark(run.rounds.weights())?.loss();
+            let loss = self.setting.report.mark(run.rounds.weights())?.loss();
             run.losses.push(loss);
             self.folder.save(&file(experiment), &run)?;
             self.bar.inc(1);
@@ -459,71 +479,4 @@ fn rounded(value: f64) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cli::{Cli, Command};
-    use clap::Parser;
-    use std::path::Path;
-
-    fn play(folder: &Path, more: &[&str]) -> Result<bool> {
-        play_until(folder, more, &AtomicBool::new(false))
-    }
-
-    fn play_until(folder: &Path, more: &[&str], stop: &AtomicBool) -> Result<bool> {
-        let folder = folder.to_str().unwrap();
-        let line = [
-            "gotong",
-            "lab",
-            "--model",
-            "mlp:784,4,10",
-            "--hands",
-            "1,2,1",
-            "--rounds",
-            "2",
-            "--batch",
-            "8",
-            "--exam",
-            "64",
-            "--report",
-            "20",
-            "--folder",
-            folder,
-        ];
-        let parsed = Cli::try_parse_from(line.iter().chain(more))?;
-        let Command::Lab(lab) = parsed.command else {
-            anyhow::bail!("another command")
-        };
-        lab.play(Format::Json, stop)
-    }
-
-    #[test]
-    fn a_run_is_told_kept_and_gone_on_with() {
-        let folder = tempfile::tempdir().unwrap();
-        let stopped = AtomicBool::new(true);
-        assert!(!play_until(folder.path(), &["--steps", "3"], &stopped).unwrap());
-        assert!(!folder.path().join("lab.json").exists());
-        assert!(play(folder.path(), &["--steps", "3"]).unwrap());
-        let told = || fs::read_to_string(folder.path().join("lab.json")).unwrap();
-        let first = told();
-        let json: Value = serde_json::from_str(&first).unwrap();
-        let runs = json["runs"].as_array().unwrap();
-        assert_eq!(runs.len(), 2);
-        for (run, hands) in runs.iter().zip(["1", "2"]) {
-            let bits = run["bits"].as_array().unwrap();
-            assert_eq!(bits.len(), 3);
-            assert_eq!(json["bits_by_hands"][hands], bits[2]);
-        }
-        let picture = fs::read_to_string(folder.path().join("lab.svg")).unwrap();
-        assert!(picture.contains("2 hands"));
-        let picture = fs::read_to_string(folder.path().join("lab-seconds.svg")).unwrap();
-        assert!(picture.contains("seconds of a hand"));
-        let of_hand = runs[0]["hand_seconds"].as_array().unwrap();
-        assert!(of_hand.len() == 2 && of_hand.iter().all(|one| one.as_f64().unwrap() > 0.0));
-        // All rounds are already there, with the seconds that they took.
-        assert!(play(folder.path(), &["--steps", "3", "--seeds", "1,1"]).unwrap());
-        assert_eq!(told(), first);
-        let other = play(folder.path(), &["--steps", "4"]).unwrap_err();
-        assert!(other.to_string().contains("other settings"), "{other}");
-        assert_eq!(told(), first);
-    }
-}
+mod tests;

@@ -15,7 +15,8 @@ mod stands;
 mod written;
 
 pub(super) use check::lasting;
-pub(super) use data::{load_records, read_recipe};
+pub(super) use data::{load_records, read_recipe, ExamData, TaskData};
+pub(super) use file::TaskFile;
 pub(super) use show::{duty_json, gain, round_json};
 pub(super) use stands::{describe_duty, stands};
 

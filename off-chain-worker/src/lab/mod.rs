@@ -138,11 +138,17 @@ impl Experiment {
 }
 
 impl Rounds {
-    /// The state before the first round.
+    /// The state before the first round, with random weights.
     pub fn new(experiment: &Experiment) -> Self {
+        let weights = initial_weights(&experiment.graph, experiment.seed);
+        Self::starting_from(weights, experiment)
+    }
+
+    /// The same with given master weights, as many as the model has parameters.
+    pub fn starting_from(weights: Vec<i16>, experiment: &Experiment) -> Self {
         Self {
             round: 0,
-            weights: initial_weights(&experiment.graph, experiment.seed),
+            weights,
             hands: vec![Hand::default(); experiment.hands],
         }
     }

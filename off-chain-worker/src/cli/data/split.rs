@@ -21,11 +21,13 @@ use std::{
 
 /// The file of the recipe in the folder that is written.
 pub const RECIPE: &str = "recipe.toml";
+/// The file of the samples for reports there.
+pub const REPORT_RECORDS: &str = "report.records";
 /// The files of the samples for each use.
 pub const RECORDS: [(Use, &str); 3] = [
     (Use::Training, "train.records"),
     (Use::Exam, "exam.records"),
-    (Use::Report, "report.records"),
+    (Use::Report, REPORT_RECORDS),
 ];
 
 /// Bytes of memory for a row for exams or reports, so that equal rows are found in the training part: a hash of 32 bytes in a set

@@ -4,7 +4,7 @@ use super::{account, Result};
 use crate::{
     chain::Account,
     cli::{
-        data::LearningArgs,
+        data::{split::REPORT_RECORDS, LearningArgs},
         data_options::ReadingArgs,
         exam::{Exam, PLAY},
         output::Format,
@@ -194,7 +194,7 @@ impl Scene {
         let made = New::of(vec![file], reading, learning, folder.clone()).make(output)?;
         let (task, recipe) = (made.task, made.written.recipe);
         let graph = task.graph().clone();
-        let report = load_records(&folder.join("report.records"), &recipe, Some(&graph));
+        let report = load_records(&folder.join(REPORT_RECORDS), &recipe, Some(&graph));
         let report = report.context("there are no samples to report on")?;
         let (cast, seats) = match graph.vocab() {
             None => (WITH_LIAR, "--seats=4 --quorum=3"),
