@@ -118,7 +118,7 @@ fn by_hands(report: &mut Map<String, Value>) -> Result<()> {
 fn beside_one(report: &mut Map<String, Value>) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let demo = Command::new(sibling("gotong")?)
-        .args(["demo", "--model=lm", "--output=json", "--folder"])
+        .args(["demo", "--model=lm", "--folder"])
         .arg(folder.path())
         .output()?;
     ensure!(
@@ -126,7 +126,10 @@ fn beside_one(report: &mut Map<String, Value>) -> Result<()> {
         "the demo failed: {}",
         String::from_utf8_lossy(&demo.stderr)
     );
-    let demo: Value = serde_json::from_slice(&demo.stdout).context("the demo's last line")?;
+    let shown = String::from_utf8(demo.stdout)?;
+    print!("{shown}");
+    let last = shown.lines().last().context("the demo shows nothing")?;
+    let demo: Value = serde_json::from_str(last).context("the demo's last line")?;
     let number = |key: &str| {
         demo[key]
             .as_f64()
