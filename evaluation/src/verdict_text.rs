@@ -32,7 +32,7 @@ pub fn describe_step(step: &Step) -> String {
 }
 
 fn differs<T: Display>(what: &str, claimed: T, found: T) -> String {
-    format!("{what} is {found}, and was claimed to be {claimed}")
+    format!("{what} is {found}, not {claimed} as claimed")
 }
 
 /// What a challenger doubts first.
@@ -79,7 +79,7 @@ mod tests {
         });
         assert_eq!(
             describe_verdict(&Verdict::Refuted(step)),
-            "refuted: word 7 of op 2 on sample 3 by the merged model is 42, and was claimed to be 41"
+            "refuted: word 7 of op 2 on sample 3 by the merged model is 42, not 41 as claimed"
         );
         let step = Step::Gradient {
             stage: Stage::Pass(1),
@@ -93,7 +93,7 @@ mod tests {
         };
         assert_eq!(
             describe_step(&step),
-            "what sample 9 adds to the gradient of weight 17 in pass 1 is 6, and was claimed to be 5"
+            "what sample 9 adds to the gradient of weight 17 in pass 1 is 6, not 5 as claimed"
         );
         let step = Step::Term {
             of: Model::Midpoint(0),
@@ -107,8 +107,8 @@ mod tests {
         };
         assert_eq!(
             describe_step(&step),
-            "what delta 2 adds to weight 5 of the midpoint of pass 0 is 8 of weight 1, and was claimed to be 0 \
-             of weight 0"
+            "what delta 2 adds to weight 5 of the midpoint of pass 0 is 8 of weight 1, not 0 of weight 0 as \
+             claimed"
         );
         assert_eq!(
             describe_step(&Step::Losses(Half::B)),

@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(json["blocks"], 11);
         assert_eq!(json["reward"], "500000000000000");
         let line = closed_line(&refuted);
-        assert!(line.contains("weight 5 of the merged model is 6, and was claimed to be 7"));
+        assert!(line.contains("weight 5 of the merged model is 6, not 7 as claimed"));
         assert!(line.contains("7 moves, 9000 bytes, 11 blocks, the winner got 500 GTG"));
         let json = closed_json(&closed(Verdict::Upheld));
         assert_eq!(json["step"], Value::Null);

@@ -328,15 +328,18 @@ impl Report {
             );
         }
         self.output.say(format_args!(
-            "credits {credits} = gain {gain}, in 2^-16 bit over the samples that pay; they are equal in every round"
+            "credits {credits} = gain {gain}: they are equal in every round, in units of 2^-16 bit over the samples that pay"
         ));
         self.output.say(format_args!(
-            "claims  {claims} planck: each account gets price x {} permille of what it proved; together they proved {proved}",
-            1000 - terms.attester_fee_permille
+            "claims  {} {SYMBOL}: contributors get {} % of the price of what they proved",
+            tokens(claims),
+            percent(1000 - terms.attester_fee_permille)
         ));
         self.output.say(format_args!(
-            "fees    {fees} planck: price x {} permille of every gain, plus {work} for the work of each round",
-            terms.attester_fee_permille
+            "fees    {} {SYMBOL}: attesters get {} % of the price of every gain, and {} {SYMBOL} for the work of each round",
+            tokens(fees),
+            percent(terms.attester_fee_permille),
+            tokens(work)
         ));
         ensure!(
             fees == self.fees && fees == owed_fees,
@@ -407,4 +410,9 @@ impl Report {
 /// Planck as whole tokens with four decimals, rounded down.
 fn tokens(planck: u128) -> String {
     format!("{}.{:04}", planck / UNIT, planck % UNIT / (UNIT / 10_000))
+}
+
+/// Thousandths as per cent.
+fn percent(permille: u16) -> f64 {
+    f64::from(permille) / 10.0
 }
