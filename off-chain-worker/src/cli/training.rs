@@ -6,8 +6,8 @@ use gotong_training::{usual_keep_permille, TrainingOptions};
 /// How to train in a round, and how much of the change to submit.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TrainingArgs {
-    /// Weight updates per round [default: suits the architecture; `contribute --task ID` makes more if the Commit window leaves
-    /// time for them]
+    /// Weight updates per round [default: suits the architecture; `contribute` makes more for a single task if the Commit window
+    /// leaves time for them]
     #[arg(long, value_parser = at_least_one)]
     steps: Option<usize>,
     /// Samples per update [default: suits the architecture]

@@ -308,7 +308,7 @@ impl Contribute {
                         self.ready = Some(base_root);
                     }
                     Rebuilt::Wholly => {
-                        self.training = self.start_training(opened, view, base_root)?;
+                        self.training = self.start_training(opened, view, base_root, true)?;
                     }
                     Rebuilt::Partly => {}
                     Rebuilt::UpTo(error) if self.is_to_end() => self.hopeless = Some(error),
@@ -403,6 +403,7 @@ impl Contribute {
         opened: &Opened,
         view: &TaskView,
         base_root: Hash,
+        may_grow: bool,
     ) -> Result<Option<RunningTraining>, RunError> {
         let round = view.round;
         let Some(replica) = opened.worker.replica() else {
@@ -438,8 +439,7 @@ impl Contribute {
                 .with_batch(replica.graph(), |samples| self.setbacks.batch(samples)),
             stop: stop.clone(),
             deadline: deadline.clone(),
-            // Beside other tasks, the time is theirs.
-            may_grow: !self.is_held,
+            may_grow,
         };
         tracing::info!("training");
         // The logs of the training run name account, task and round, too.

@@ -286,6 +286,8 @@ impl ContributeAll {
                 }
             }
         }
+        // Otherwise the time that a window leaves belongs to the other tasks.
+        let is_alone = self.contributions.len() == 1;
         let ready = in_turn(ready, &self.account);
         let Some(next) = self.shares.next(&ready) else {
             return Ok(());
@@ -297,7 +299,7 @@ impl ContributeAll {
         ) else {
             return Ok(());
         };
-        let began = contribution.begin(view);
+        let began = contribution.begin(view, is_alone);
         if contribution.is_training() {
             self.busy = Some(Busy {
                 task: next,

@@ -15,11 +15,17 @@ impl Contribute {
         ready.is_some_and(|(opened, base_root)| opened.checkpoints.has_unfinished(round, base_root))
     }
 
-    /// Begins the training run that waits for its turn, if there is one.
-    pub(in crate::run) fn begin(&mut self, view: &TaskView) -> Result<(), RunError> {
+    /// Begins the training run that waits for its turn, if there is one. `may_grow` says whether it may make more updates than usual if
+    /// there is time.
+    pub(in crate::run) fn begin(
+        &mut self,
+        view: &TaskView,
+        may_grow: bool,
+    ) -> Result<(), RunError> {
         if let (Some(base_root), Some(opened)) = (self.ready.take(), &self.opened) {
             let span = round_span(self.task, view.round, &self.account);
-            self.training = span.in_scope(|| self.start_training(opened, view, base_root))?;
+            self.training =
+                span.in_scope(|| self.start_training(opened, view, base_root, may_grow))?;
         }
         Ok(())
     }
