@@ -59,18 +59,24 @@ impl Labelled {
         }
     }
 
-    /// Divides the set in two: about `count` samples, in `runs` runs evenly apart, and the rest, each in the order of the set.
+    /// Divides the set in two: `count` samples, or all if there are fewer, in `runs` runs evenly apart, and the rest, each in the
+    /// order of the set.
     pub fn split_runs(&self, count: usize, runs: usize) -> (Self, Self) {
         let (count, runs) = (count.min(self.len()), runs.max(1));
         let of_run = |all: usize, run: usize| all * run / runs;
-        let [mut chosen, mut rest] = [(); 2].map(|()| self.slice(0..0));
+        let empty = |samples: usize| Self {
+            inputs: self.inputs,
+            pixels: Vec::with_capacity(samples * self.inputs),
+            labels: Vec::with_capacity(samples),
+        };
+        let (mut chosen, mut rest) = (empty(count), empty(self.len() - count));
         for run in 0..runs {
             let (start, end) = (of_run(self.len(), run), of_run(self.len(), run + 1));
             let split = end - (of_run(count, run + 1) - of_run(count, run)).min(end - start);
             for (part, range) in [(&mut rest, start..split), (&mut chosen, split..end)] {
-                let Self { pixels, labels, .. } = self.slice(range);
-                part.pixels.extend(pixels);
-                part.labels.extend(labels);
+                let bytes = range.start * self.inputs..range.end * self.inputs;
+                part.pixels.extend_from_slice(&self.pixels[bytes]);
+                part.labels.extend_from_slice(&self.labels[range]);
             }
         }
         (chosen, rest)

@@ -1,8 +1,9 @@
-"""One PyTorch process that trains a language model by itself, with a good recipe: what a network of contributors has to beat.
+"""One PyTorch process that trains a language model alone, with a good recipe: what a network of contributors has to beat.
 
 AdamW, or Muon for the weights between hidden layers; a warm-up over a twentieth of the updates, then a learning rate that falls to
-zero, in a straight line or by half a cosine; on one thread, in plain f32 but for Muon's iterations. Prints one line of JSON: the updates, the processor
-seconds that they took, and bits a token of the report, in plain f32 or with the machine's rounding, whichever is better.
+zero, in a straight line or by half a cosine; on one thread, in plain f32 except for Muon's iterations. Prints one line of JSON: the
+updates, the processor seconds that they took, and bits per token of the report, in plain f32 or with the machine's rounding,
+whichever is better.
 """
 
 import argparse

@@ -47,17 +47,16 @@ impl Checkpoint {
         self.step as usize
     }
 
-    /// The training as it was. `None` if no training of `network` with `config`, of at most `most`
-    /// updates, can have reached this point.
+    /// The training as it was. `None` if no training of `network` with `config` can have reached this
+    /// point.
     pub(super) fn restored(
         &self,
         network: &Network,
         config: &TrainingConfig,
-        most: usize,
         device: &Device,
     ) -> Option<TrainingState> {
         let of = self.of as usize;
-        if !(1..of).contains(&self.step()) || !(config.steps..=most).contains(&of) {
+        if !(1..of).contains(&self.step()) || of < config.steps {
             return None;
         }
         let network = network.with_masters(&self.masters)?;

@@ -76,20 +76,19 @@ impl TrainingConfig {
         }
     }
 
-    /// Learning rate of update number `step`. `updates` counts all that the optimizer has made, those of earlier trainings
+    /// Learning rate of update number `step` of `of`. `updates` counts all that the optimizer has made, those of earlier trainings
     /// included.
     ///
     /// With Muon it falls over the whole task. With momentum it falls over every training: in one run of the demo each, two rounds
     /// of ten merged nothing if it fell over the task, and one round if it falls over every training.
-    pub(super) fn rate(&self, step: usize, updates: usize) -> f64 {
-        let steps = self.steps as f64;
-        let trained = step as f64 / steps;
+    pub(super) fn rate(&self, step: usize, updates: usize, of: usize) -> f64 {
+        let trained = step as f64 / of as f64;
         let left = match self.optimizer {
             Optimizer::Momentum => 1.0 - trained,
             Optimizer::Muon => {
                 let Span { start, end } = self.span;
-                let of_task = steps / (end - start).max(f64::MIN_POSITIVE);
-                let warm_up = (WARM_UP * of_task).min(steps);
+                let of_task = self.steps as f64 / (end - start).max(f64::MIN_POSITIVE);
+                let warm_up = (WARM_UP * of_task).min(of as f64);
                 let warm = ((updates + 1) as f64 / warm_up).min(1.0);
                 warm * (1.0 - start - (end - start) * trained)
             }

@@ -5,15 +5,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// When a training has to be over, and how much of the time until then is for what follows it. Both may change while the training
-/// runs, and at first the time may not be known.
+/// When a training has to be over, how much of the time until then is for what follows it, and whether it may fill the rest with more
+/// updates than usual. All of this may change while the training runs, and at first the time may not be known.
 #[derive(Debug, Default)]
 pub struct Deadline(Mutex<Limits>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Limits {
     at: Option<Instant>,
-    reserved: Duration,
+    /// The time for what follows, and when it was reserved.
+    reserved: Option<(Duration, Instant)>,
+    usual_only: bool,
 }
 
 impl Deadline {
@@ -22,16 +24,26 @@ impl Deadline {
         self.limits().at = Some(at);
     }
 
-    /// Sets how long before that the training has to be over.
+    /// Sets how long before that the training has to be over. It keeps at least half of the time from now on.
     pub fn reserve(&self, time: Duration) {
-        self.limits().reserved = time;
+        self.limits().reserved = Some((time, Instant::now()));
+    }
+
+    /// Ends the training at the usual number of updates, or at once if it has made more.
+    pub fn keep_to_usual(&self) {
+        self.limits().usual_only = true;
     }
 
     /// The time that is left for training, if it is known.
     fn left(&self) -> Option<Duration> {
-        let Limits { at, reserved } = *self.limits();
-        let left = at?.saturating_duration_since(Instant::now());
-        Some(left.saturating_sub(reserved))
+        let Limits { at, reserved, .. } = *self.limits();
+        let at = at?;
+        let reserved = reserved.map(|(time, since)| {
+            let half = at.saturating_duration_since(since) / 2;
+            time.min(half)
+        });
+        let left = at.saturating_duration_since(Instant::now());
+        Some(left.saturating_sub(reserved.unwrap_or_default()))
     }
 
     fn limits(&self) -> MutexGuard<'_, Limits> {
@@ -50,6 +62,8 @@ pub(super) struct Watch<'a> {
     deadline: Option<&'a Deadline>,
     /// When the first update was made, and its number: that one may have taken long, because a device compiles what it runs.
     first: Option<(Instant, usize)>,
+    /// When updates beyond the usual number have to be over.
+    extra_until: Option<Instant>,
 }
 
 impl<'a> Watch<'a> {
@@ -57,23 +71,49 @@ impl<'a> Watch<'a> {
         Self {
             deadline,
             first: None,
+            extra_until: None,
         }
     }
 
-    /// After `step` updates: how many of the `asked` ones can be made in total.
-    pub fn fitting(&mut self, step: usize, asked: usize) -> usize {
-        self.fit(step, 1.0).map_or(asked, |fit| fit.min(asked))
+    /// After `step` updates: how many to make if `asked` is the usual number and `most` the highest. `None` while it is not known how
+    /// many fit.
+    pub fn grown(&mut self, step: usize, asked: usize, most: usize) -> Option<usize> {
+        let left = self.left()?.mul_f64(FILLED);
+        Some(self.fit(step, left)?.clamp(asked, most.max(asked)))
     }
 
-    /// After `step` updates: how many can be made in all in most of the time that is left. `None` while that is not known.
-    pub fn fitting_in_most(&mut self, step: usize) -> Option<usize> {
-        self.fit(step, FILLED)
+    /// After `step` updates: how many of `of` can be made in total. Those beyond `asked` have to leave a part of the time.
+    pub fn fitting(&mut self, step: usize, asked: usize, of: usize) -> usize {
+        let now = Instant::now();
+        self.first.get_or_insert((now, step));
+        let Some(left) = self.left() else {
+            return of;
+        };
+        let Some(fit) = self.fit(step, left) else {
+            return of;
+        };
+        if of <= asked {
+            return fit.min(of);
+        }
+        let until = *self
+            .extra_until
+            .get_or_insert_with(|| now + left.mul_f64(FILLED));
+        let usual_only = self.deadline.is_some_and(|it| it.limits().usual_only);
+        let extra = match usual_only {
+            true => Some(asked),
+            false => self.fit(step, until.saturating_duration_since(now)),
+        };
+        fit.min(extra.map_or(of, |extra| extra.clamp(asked, of)))
+            .max(step)
     }
 
-    /// After `step` updates: how many can be made in all in this part of the time that is left.
-    fn fit(&mut self, step: usize, part: f64) -> Option<usize> {
+    fn left(&self) -> Option<Duration> {
+        self.deadline?.left()
+    }
+
+    /// After `step` updates: how many can be made in all if there is this much time `left`. `None` while that is not known.
+    fn fit(&mut self, step: usize, left: Duration) -> Option<usize> {
         let (first_at, first) = *self.first.get_or_insert_with(|| (Instant::now(), step));
-        let left = self.deadline?.left()?.mul_f64(part);
         let made = step.saturating_sub(first);
         Some(step.saturating_add(updates_in(left, first_at.elapsed(), made)?))
     }
@@ -98,32 +138,68 @@ mod tests {
         assert_eq!(updates_in(seconds(10), seconds(0), 4), None);
     }
 
+    /// A training that made ten updates in the last ten seconds, up to number 15.
+    fn watch(deadline: &Deadline) -> Watch<'_> {
+        let first_at = Instant::now().checked_sub(Duration::from_secs(10));
+        Watch {
+            first: first_at.map(|at| (at, 5)),
+            ..Watch::new(Some(deadline))
+        }
+    }
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
     #[test]
     fn only_a_deadline_makes_a_training_shorter() {
-        let deadline = Deadline::default();
-        let begun = Instant::now();
-        let first_at = begun.checked_sub(Duration::from_secs(10));
-        let mut watch = Watch {
-            deadline: Some(&deadline),
-            first: first_at.map(|at| (at, 5)),
-        };
-        assert_eq!(watch.fitting(15, 100), 100, "not known");
+        let (deadline, begun) = (Deadline::default(), Instant::now());
+        let mut watch = watch(&deadline);
+        assert_eq!(watch.fitting(15, 100, 100), 100, "not known");
         deadline.set(begun);
-        assert_eq!(watch.fitting(15, 100), 15, "over");
-        deadline.set(begun + Duration::from_secs(3_600));
-        assert_eq!(watch.fitting(15, 100), 100, "it was put off");
+        assert_eq!(watch.fitting(15, 100, 100), 15, "over");
+        deadline.set(begun + HOUR);
+        assert_eq!(watch.fitting(15, 100, 100), 100, "it was put off");
+        assert_eq!(Watch::new(None).fitting(15, 100, 100), 100);
+        assert_eq!(Watch::new(None).grown(15, 100, 1_000), None);
+    }
+
+    #[test]
+    fn what_follows_a_training_gets_at_most_half_of_the_time() {
+        let deadline = Deadline::default();
+        deadline.set(Instant::now() + HOUR);
+        deadline.reserve(HOUR / 3);
+        let fitting = watch(&deadline).fitting(15, 10_000, 10_000);
+        assert!((2_350..=2_415).contains(&fitting), "{fitting}");
+        deadline.reserve(HOUR * 2);
+        let fitting = watch(&deadline).fitting(15, 10_000, 10_000);
+        assert!((1_770..=1_815).contains(&fitting), "{fitting}");
+    }
+
+    #[test]
+    fn a_training_fills_most_of_the_time_and_no_more() {
+        let deadline = Deadline::default();
+        deadline.set(Instant::now() + HOUR);
+        let mut watch = watch(&deadline);
         // One update a second, for three quarters of an hour.
-        let most = watch.fitting_in_most(15).unwrap();
-        assert!((2_650..=2_715).contains(&most), "{most}");
-        // What follows the training needs almost all of the hour.
-        deadline.reserve(Duration::from_secs(3_580));
-        let fitting = watch.fitting(15, 100);
-        assert!((30..=35).contains(&fitting), "{fitting}");
-        deadline.reserve(Duration::from_secs(7_200));
-        assert_eq!(watch.fitting(15, 100), 15);
-        deadline.reserve(Duration::ZERO);
-        watch.deadline = None;
-        assert_eq!(watch.fitting(15, 100), 100);
-        assert_eq!(watch.fitting_in_most(15), None);
+        let grown = watch.grown(15, 100, 10_000).unwrap();
+        assert!((2_650..=2_715).contains(&grown), "{grown}");
+        assert_eq!(watch.grown(15, 100, 200), Some(200));
+        assert_eq!(watch.grown(15, 5_000, 10_000), Some(5_000));
+        // A machine that gets slower does not take the rest of the time for it.
+        let fitting = watch.fitting(15, 100, 5_000);
+        assert!((2_650..=2_715).contains(&fitting), "{fitting}");
+        watch.extra_until = Some(Instant::now());
+        assert_eq!(watch.fitting(15, 100, 5_000), 100);
+        assert_eq!(watch.fitting(200, 100, 5_000), 200);
+    }
+
+    #[test]
+    fn a_training_that_is_to_keep_to_the_usual_ends_there() {
+        let deadline = Deadline::default();
+        deadline.set(Instant::now() + HOUR);
+        let mut watch = watch(&deadline);
+        deadline.keep_to_usual();
+        assert_eq!(watch.fitting(15, 100, 5_000), 100);
+        assert_eq!(watch.fitting(200, 100, 5_000), 200);
+        assert_eq!(watch.fitting(15, 100, 100), 100);
     }
 }

@@ -111,13 +111,12 @@ impl TrainingState {
     fn begin(
         start: &Start,
         config: &TrainingConfig,
-        most: usize,
         device: &Device,
     ) -> Result<Self, TrainingError> {
         let network =
             Network::new(start.graph, start.master, device)?.with_rounding(config.rounding);
         if let Some(checkpoint) = start.checkpoint {
-            if let Some(state) = checkpoint.restored(&network, config, most, device) {
+            if let Some(state) = checkpoint.restored(&network, config, device) {
                 tracing::info!("resuming at update {} of {}", state.step, state.of);
                 return Ok(state);
             }
@@ -145,7 +144,8 @@ impl TrainingState {
     }
 }
 
-/// A training decides whether to make more updates once it has made one of this many: by then, its speed is known well.
+/// A training decides whether to make more updates than usual once it has made one in this many of the usual number: by then, its
+/// speed is known well. In the second half of them it is too late, because the learning rate has fallen far already.
 const GROWS_AFTER: usize = 10;
 /// Steps between two reports of progress; reading a loss back waits for the device.
 const REPORT_EVERY: usize = 10;
@@ -202,69 +202,62 @@ pub fn train_from(
         deadline,
         most_steps,
     } = supervisor;
-    let most = most_steps.unwrap_or(config.steps).max(config.steps);
-    let mut state = TrainingState::begin(&start, config, most, device)?;
+    let mut state = TrainingState::begin(&start, config, device)?;
     check(graph, data)?;
     if config.batch == 0 {
         return Err(TrainingError::Empty);
     }
     let mut batches = Batches::new(data, config);
     let cores = Cores::of(device, batches.size)?;
-    let mut config = config.clone();
     let mut report = |step: usize, of: usize, loss: Option<f32>| {
         progress(Step { step, of, loss });
     };
-    let mut may_grow = most > config.steps;
     if state.step > 0 {
         batches.skip(state.step);
         report(state.step, state.of, None);
-        // It has, unless it was interrupted early.
-        may_grow = false;
     }
-    let asked = config.steps;
-    config.steps = state.of;
+    // A training that was interrupted may have grown already.
+    let (asked, mut of) = (config.steps, state.of);
+    let mut most_steps = most_steps.filter(|_| state.of == asked);
     let (mut watch, mut is_told) = (Watch::new(deadline), false);
     let mut checkpoints = checkpoints.map(Checkpointing::new);
-    while state.step < config.steps {
+    while state.step < of {
         if stop.load(Ordering::Relaxed) {
             return Err(TrainingError::Stopped);
         }
         let (loss, gradients) = cores.gradients(&state.network, batches.next(), |chosen| {
             Batch::of(graph, data, chosen, device)
         });
-        let rate = config.rate(state.step, state.descent.updates());
+        let rate = config.rate(state.step, state.descent.updates(), of);
         state = state.updated(rate, gradients);
-        if may_grow && state.step >= asked / GROWS_AFTER {
-            if let Some(fitting) = watch.fitting_in_most(state.step) {
-                may_grow = false;
-                state.of = fitting.clamp(asked, most);
-                if state.of > asked {
-                    let of = state.of;
+        if (asked / GROWS_AFTER..=asked / 2).contains(&state.step) {
+            let grown = most_steps.and_then(|most| watch.grown(state.step, asked, most));
+            if let Some(grown) = grown {
+                (state.of, most_steps) = (grown, None);
+                if grown > asked {
                     tracing::info!(
-                        "the Commit window leaves time for {of} updates instead of {asked}"
+                        "the Commit window leaves time for {grown} updates instead of {asked}"
                     );
                 }
             }
         }
-        config.steps = watch.fitting(state.step, state.of);
-        if config.steps < state.of && !is_told {
+        of = watch.fitting(state.step, asked, state.of);
+        if of < asked && !is_told {
             is_told = true;
-            let (fitting, of) = (config.steps, state.of);
-            tracing::warn!("only about {fitting} of {of} updates fit into the Commit window");
+            tracing::warn!("only about {of} of {asked} updates fit into the Commit window");
         }
-        let is_last = state.step >= config.steps;
+        let is_last = state.step >= of;
         if is_last || state.step % REPORT_EVERY == 0 {
-            report(state.step, config.steps, Some(bits(loss)?));
+            report(state.step, of, Some(bits(loss)?));
         }
         if let Some(checkpoints) = checkpoints.as_mut().filter(|_| !is_last) {
             checkpoints.take_if_due(&state, device)?;
         }
     }
-    if state.step < state.of {
+    if state.step < asked {
         tracing::warn!(
-            "{} of {} updates were made: no more fit into the Commit window",
-            state.step,
-            state.of
+            "{} of {asked} updates were made: no more fit into the Commit window",
+            state.step
         );
     }
     let trained = state.network.master()?;

@@ -44,7 +44,7 @@ use std::{
 )]
 pub struct Lab {
     /// A task's file, as `gotong task new` writes it, to try the task before it is opened: its model, samples, rounds, exam and
-    /// deltas. What other options say comes first
+    /// deltas. Other options take precedence
     #[arg(value_name = "TASK.toml", conflicts_with_all = ["model", "data"])]
     task: Option<PathBuf>,
     /// The architecture: a TOML file, or `mlp:` followed by the width of every layer, inputs first

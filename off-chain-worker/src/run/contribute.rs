@@ -74,6 +74,8 @@ pub struct Contribute {
     /// The round that could not be computed in advance.
     not_ahead: Option<RoundId>,
     pace: Pace,
+    /// When a training has to be over, if a Commit window is open and its end is known.
+    deadline: Option<Instant>,
     /// If the process is meant to end by itself: why there is nothing left to wait for.
     hopeless: Option<ReplicaError>,
 }
@@ -103,6 +105,8 @@ enum Rebuilt {
     UpTo(ReplicaError),
 }
 
+/// A training makes no more updates than usual once one in this many places of the round is taken.
+const CROWDED: u32 = 4;
 /// What the chain says about a delta whose author it records, but which it does not score.
 const REVEALED_LATE: &str = "RevealedLate";
 
@@ -138,6 +142,7 @@ impl Contribute {
             setbacks: Setbacks::default(),
             not_ahead: None,
             pace: Pace::default(),
+            deadline: None,
             hopeless: None,
         }
     }
@@ -194,8 +199,14 @@ impl Contribute {
     ) -> Result<ContributorSnapshot, RunError> {
         self.window = view.phase_started_at;
         let deadline = self.pace.deadline(seen, now.block(), view.ends_at);
-        if let (Phase::Commit, Some(training), Some(at)) = (view.phase, &self.training, deadline) {
+        self.deadline = deadline.filter(|_| view.phase == Phase::Commit);
+        if let (Some(training), Some(at)) = (&self.training, self.deadline) {
             training.deadline.set(at);
+        }
+        // Whoever comes too late finds no place.
+        let is_crowded = view.commits >= (task.terms.places() / CROWDED).max(1);
+        if let (true, Some(training)) = (is_crowded, &self.training) {
+            training.deadline.keep_to_usual();
         }
         let own = submissions
             .iter()
@@ -416,6 +427,9 @@ impl Contribute {
         };
         let stop = Arc::new(AtomicBool::new(false));
         let deadline = Arc::<Deadline>::default();
+        if let Some(at) = self.deadline {
+            deadline.set(at);
+        }
         let job = TrainingJob {
             task: self.task,
             account: self.account,

@@ -256,6 +256,13 @@ impl ContributeAll {
         }
     }
 
+    /// Whether only one of these tasks is there to train for, now or soon. Otherwise the time that a window leaves belongs to the
+    /// other tasks.
+    fn are_alone(&self, views: &[TaskView]) -> bool {
+        let may_train = |view: &&TaskView| view.state.is_live() && !self.refused.contains(&view.id);
+        views.iter().filter(may_train).count() <= 1
+    }
+
     /// Begins the training run whose turn it is, for one of the tasks that were looked at.
     async fn train(&mut self, now: &Moment, views: &[TaskView]) -> Result<(), RunError> {
         let is_ready = |contribution: &Contribute| contribution.is_ready();
@@ -286,8 +293,7 @@ impl ContributeAll {
                 }
             }
         }
-        // Otherwise the time that a window leaves belongs to the other tasks.
-        let is_alone = self.contributions.len() == 1;
+        let is_alone = self.are_alone(views);
         let ready = in_turn(ready, &self.account);
         let Some(next) = self.shares.next(&ready) else {
             return Ok(());
@@ -361,6 +367,11 @@ impl Daemon for ContributeAll {
         }
         self.data.tidy();
         self.count_time();
+        if let Some(busy) = self.busy.as_ref().filter(|_| !self.are_alone(&views)) {
+            if let Some(contribution) = self.contributions.get(&busy.task) {
+                contribution.keep_to_usual();
+            }
+        }
         if self.busy.is_none() && stake.is_some() {
             self.train(&now, &views).await?;
         }

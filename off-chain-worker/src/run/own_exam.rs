@@ -97,12 +97,14 @@ impl Parts {
         Ok(FastCpu.losses(graph, base, &samples)?)
     }
 
-    /// How many times as long as [`Self::losses`] it takes at most to try a delta, and then another one without the leftovers of
-    /// earlier deltas.
-    pub fn passes(&self, graph: &Graph) -> f64 {
+    /// How many times as long as [`Self::losses`] it takes at most to try this many deltas, all but the last of which do harm.
+    pub fn passes(&self, graph: &Graph, deltas: u32) -> f64 {
         let kept_back = self.kept_back.len();
-        let of_halvings = HALVINGS_PASSES as f64 * halved_on(kept_back, graph.cost()) as f64;
-        2.0 * (f64::from(HARM_PASSES) + of_halvings / kept_back.max(1) as f64)
+        let of_halvings = match halved_on(kept_back, graph.cost()) {
+            tried if tried < LEAST_TRIED => 0.0,
+            tried => HALVINGS_PASSES as f64 * tried as f64 / kept_back as f64,
+        };
+        f64::from(deltas * HARM_PASSES) + of_halvings
     }
 
     /// The harm that `delta` does to the model with the weights `base`, if it is beyond doubt; `before` are the losses by these
@@ -300,19 +302,22 @@ mod tests {
 
     #[test]
     fn an_own_exam_takes_few_passes_unless_they_are_short() {
-        let of = |samples: usize, graph: &Graph| {
+        let of = |samples: usize, graph: &Graph, deltas: u32| {
             let data = Labelled {
                 inputs: graph.inputs as usize,
                 pixels: vec![0; samples * graph.inputs as usize],
                 labels: vec![0; samples],
             };
-            Parts::of(&data, graph).passes(graph)
+            Parts::of(&data, graph).passes(graph, deltas)
         };
-        let (small, large) = (Graph::mlp(&[6, 3]), Graph::mlp(&[6, 1 << 14, 1 << 12, 3]));
-        assert_eq!(of(100, &small), 4.0, "nothing is kept back");
-        assert_eq!(of(1_024, &small), 2.0 * (2 + HALVINGS_PASSES) as f64);
-        let passes = of(8_192, &large);
-        assert!((4.0..=6.0).contains(&passes), "{passes}");
+        let small = Graph::mlp(&[6, 3]);
+        assert_eq!(of(100, &small, 2), 4.0, "nothing is kept back");
+        assert_eq!([1, 2].map(|deltas| of(1_024, &small, deltas)), [23.0, 25.0]);
+        // Of 512 samples, lengths are tried on 48, then on too few.
+        let large = |width| Graph::mlp(&[6, 1 << 13, width, 3]);
+        let passes = of(8_192, &large(1 << 12), 1);
+        assert!((3.9..=4.1).contains(&passes), "{passes}");
+        assert_eq!(of(8_192, &large(1 << 13), 1), 2.0);
     }
 
     #[test]

@@ -188,7 +188,9 @@ impl TrainingJob {
     fn prepared_exam(&self, parts: Parts) -> Result<OwnExam, RunError> {
         let began = Instant::now();
         let before = parts.losses(&self.graph, &self.master)?;
-        let passes = parts.passes(&self.graph);
+        // Without the leftovers of earlier deltas, it is tried once more.
+        let deltas = 1 + u32::from(self.residual.is_some());
+        let passes = parts.passes(&self.graph, deltas);
         self.deadline.reserve(began.elapsed().mul_f64(passes));
         Ok(OwnExam { parts, before })
     }
@@ -378,6 +380,41 @@ mod tests {
         assert_eq!(delta(&made(None, early)), delta(&first));
         assert_ne!(delta(&made(None, late)), delta(&first));
         assert_ne!(delta(&made(first.memory.clone(), early)), delta(&first));
+    }
+
+    #[test]
+    fn a_training_grows_if_it_may_and_nobody_chose_a_number() {
+        let most = |may_grow: bool, steps: Option<usize>, batch: usize| {
+            let mut job = job([1; 32], 0, Seed::System);
+            job.may_grow = may_grow;
+            training(&mut job).options.steps = steps;
+            let training = training(&mut job).clone();
+            job.most_steps(&training, batch, &training.data)
+        };
+        // Eight passes over 40 samples.
+        assert_eq!(most(true, None, 4), Some(80));
+        assert_eq!(most(true, None, 0), Some(320));
+        assert_eq!(most(true, Some(12), 4), None);
+        assert_eq!(most(false, None, 4), None);
+    }
+
+    #[test]
+    fn a_training_that_may_grow_does() {
+        let updates = |may_grow: bool| {
+            let mut job = job([1; 32], 0, Seed::Given(7));
+            job.may_grow = may_grow;
+            job.deadline
+                .set(Instant::now() + Duration::from_secs(3_600));
+            let training = training(&mut job);
+            // Eight passes are 1,600 updates; 600 are usual.
+            (training.options.steps, training.options.batch) = (None, Some(1));
+            let data = Arc::make_mut(&mut training.data);
+            (data.pixels, data.labels) = (data.pixels.repeat(5), data.labels.repeat(5));
+            let mut of = 0;
+            job.make(&mut |step: Step| of = step.of).unwrap();
+            of
+        };
+        assert_eq!([false, true].map(updates), [600, 1_600]);
     }
 
     #[test]

@@ -114,7 +114,7 @@ fn by_hands(report: &mut Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
-/// The network of `make demo-lm`, and one process that gets as many updates.
+/// The network of `make demo-lm`, and one process that gets as much processor time, as many updates, or as much time.
 fn beside_one(report: &mut Map<String, Value>) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let demo = Command::new(sibling("gotong")?)
@@ -148,6 +148,10 @@ fn beside_one(report: &mut Map<String, Value>) -> Result<()> {
             .fold(f64::INFINITY, f64::min)
     };
     let same_cpu = best("_same_cpu");
+    ensure!(
+        same_cpu.is_finite(),
+        "no process had the same processor time"
+    );
     for (key, value) in [
         ("hands_3_bits", rounded(hands)),
         ("hands_3_seconds", rounded(wall_clock)),
@@ -178,8 +182,7 @@ struct Run {
     length: String,
 }
 
-/// What one process is given, if one of the contributors spent so many processor `seconds`, and the network needed so many by the
-/// clock: the longest first.
+/// The runs of one process, longest first. A contributor spent `seconds` on the processor; the network took `wall_clock` seconds.
 fn runs(seconds: f64, wall_clock: f64) -> Vec<Run> {
     let of_cpu = format!("--seconds={seconds}");
     let of_clock = format!("--seconds={wall_clock}");

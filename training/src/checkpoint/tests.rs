@@ -177,13 +177,11 @@ fn a_foreign_or_damaged_checkpoint_counts_as_none() {
         spoil(&mut checkpoint);
         checkpoint
     };
-    let of_both: [&dyn Fn(&mut Checkpoint); 18] = [
+    let of_both: [&dyn Fn(&mut Checkpoint); 16] = [
         &|checkpoint| checkpoint.step = 0,
         &|checkpoint| checkpoint.step = 23,
         &|checkpoint| checkpoint.step = u32::MAX,
         &|checkpoint| checkpoint.of = 22,
-        &|checkpoint| checkpoint.of = 24,
-        &|checkpoint| (checkpoint.step, checkpoint.of) = (24, 25),
         &|checkpoint| checkpoint.masters.clear(),
         &|checkpoint| checkpoint.masters.push(Vec::new()),
         &|checkpoint| checkpoint.masters[1].push(0.0),

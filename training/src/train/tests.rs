@@ -385,8 +385,10 @@ fn a_training_makes_more_updates_if_there_is_time() {
     assert_eq!((of(None), of(Some(&deadline))), (20, 20), "not known");
     deadline.set(Instant::now() + Duration::from_secs(3_600));
     assert_eq!(of(Some(&deadline)), 60);
-    deadline.reserve(Duration::from_secs(3_600));
-    assert!(of(Some(&deadline)) < 20, "all of it is reserved");
+    deadline.keep_to_usual();
+    assert_eq!(of(Some(&deadline)), 20);
+    deadline.set(Instant::now());
+    assert!(of(Some(&deadline)) < 20, "it is over");
 }
 
 #[test]
@@ -587,7 +589,7 @@ fn a_rate_falls_over_all_rounds_of_a_task() {
         optimizer: Optimizer::Muon,
         ..TrainingConfig::default()
     };
-    let rate = |round: u32, step: usize, updates: usize| config(round, 10).rate(step, updates);
+    let rate = |round: u32, step: usize, updates: usize| config(round, 10).rate(step, updates, 80);
     assert!((rate(0, 0, 0) - 1.0 / 16.0).abs() < 1e-9, "it warms up");
     assert!(
         (rate(0, 15, 15) - 785.0 / 800.0).abs() < 1e-9,
@@ -598,14 +600,14 @@ fn a_rate_falls_over_all_rounds_of_a_task() {
     assert!((rate(9, 79, 799) - 0.1 / 80.0).abs() < 1e-9, "to its end");
     // A later contributor warms up too, and nobody does for more than a round.
     assert!((rate(5, 0, 0) - 0.5 / 16.0).abs() < 1e-9);
-    assert!((config(500, 1000).rate(0, 0) - 0.5 / 80.0).abs() < 1e-9);
+    assert!((config(500, 1000).rate(0, 0, 80) - 0.5 / 80.0).abs() < 1e-9);
     // No rate is below zero, whatever the round's number.
-    assert_eq!(config(12, 10).rate(3, 1000), 0.0);
+    assert_eq!(config(12, 10).rate(3, 1000, 80), 0.0);
     assert_eq!(Span::of_round(0, 1), Span::WHOLE);
     // With momentum it falls over every training.
     let momentum = TrainingConfig {
         optimizer: Optimizer::Momentum,
         ..config(5, 10)
     };
-    assert_eq!([0, 40].map(|step| momentum.rate(step, 0)), [1.0, 0.5]);
+    assert_eq!([0, 40].map(|step| momentum.rate(step, 0, 80)), [1.0, 0.5]);
 }

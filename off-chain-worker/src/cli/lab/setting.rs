@@ -11,7 +11,7 @@ use crate::{
     lab::Material,
     state::Folder,
 };
-use anyhow::{bail, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 use burn::tensor::Device;
 use gotong_scoring::{blake2_256, Graph, Samples};
 use gotong_training::data::{shuffle, DataSet, Labelled, Use};
@@ -74,6 +74,11 @@ impl Setting {
         folder: &Folder,
     ) -> Result<Self> {
         let task = TaskFile::read(path)?;
+        ensure!(
+            task.exam.sealed.is_none(),
+            "the exam of {} is sealed: name its records in the section `exam`",
+            path.display()
+        );
         let graph = task.graph().clone();
         let of_task = TaskData::read(&task, data, folder)?;
         let training = of_task.training(&task, data)?;
@@ -87,10 +92,7 @@ impl Setting {
             shuffle(&mut training);
         }
         let ExamData::Records(mut exams) = of_task.exam else {
-            bail!(
-                "the exam of {} is sealed: name its records in the section `exam`",
-                path.display()
-            );
+            bail!("the exam of {} has no records", path.display());
         };
         let beside = path.with_file_name(REPORT_RECORDS);
         let reported = match (of_task.is_own, beside.is_file()) {

@@ -116,8 +116,13 @@ fn a_task_is_tried_before_it_is_opened() {
     let other = played(&[path]).unwrap_err();
     assert!(other.to_string().contains("other settings"), "{other}");
     assert!(played(&[path, "--model=mlp:2,2"]).is_err(), "which model?");
-    // What it is to learn from has to be there.
+    // What it is to learn from and to be examined in has to be there.
     let text = fs::read_to_string(&file).unwrap();
+    let root = "0".repeat(64);
+    let sealed = text.replace("[exam]", &format!("[exam]\nsealed = \"{root}\""));
+    fs::write(&file, sealed).unwrap();
+    let refused = played(&[path]).unwrap_err().to_string();
+    assert!(refused.contains("is sealed: name its records"), "{refused}");
     let without: Vec<&str> = text
         .lines()
         .filter(|line| !line.starts_with("train"))

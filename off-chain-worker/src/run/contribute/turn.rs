@@ -30,6 +30,13 @@ impl Contribute {
         Ok(())
     }
 
+    /// Makes no more updates than usual in the training run that is under way, if there is one.
+    pub(in crate::run) fn keep_to_usual(&self) {
+        if let Some(training) = &self.training {
+            training.deadline.keep_to_usual();
+        }
+    }
+
     /// Whether a training run is under way.
     pub(in crate::run) fn is_training(&self) -> bool {
         let is_at_work = |training: &RunningTraining| !training.running.is_finished();

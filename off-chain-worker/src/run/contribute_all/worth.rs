@@ -11,6 +11,8 @@ use gotong_protocol::{
 
 /// How many past rounds count.
 const LOOK_BACK: u32 = 4;
+/// A round counts as at most this many of the usual length.
+const LONGEST: u32 = 4;
 
 /// A round that has ended, as far as it tells what a task pays.
 #[derive(Clone, Copy)]
@@ -28,7 +30,7 @@ pub(super) async fn worth(
     view: &TaskView,
 ) -> Result<(Worth, bool), ChainError> {
     let (mut ended, mut has_time) = (Vec::<Ended>::new(), false);
-    // When a round started whose end is the start of the next one.
+    // The start of the last ended round, until the start of the next one is known.
     let mut open: Option<u32> = None;
     for round in view.round.0.saturating_sub(LOOK_BACK)..=view.round.0 {
         let Some(round) = now.round(view.id, RoundId(round)).await? else {
@@ -58,9 +60,10 @@ pub(super) async fn worth(
     Ok((worth_of(view, &ended, own.as_ref()), has_time))
 }
 
-/// The worth of a task whose last rounds paid this: the mean of what each paid for a block. The blocks are those that the round
-/// really took: it may have ended early, or waited for attesters or for a dispute. A task in which this account's own credits add up
-/// to zero or less counts as paying nothing.
+/// The worth of a task whose last rounds paid this: what they paid together, divided by the blocks that they really took. A round may
+/// have ended early, or waited for attesters or for a dispute. It counts as at most four of the usual length, because a task that
+/// stood still while nobody contributed pays as before once somebody does. A task in which this account's own credits add up to zero
+/// or less counts as paying nothing.
 fn worth_of(view: &TaskView, ended: &[Ended], own: Option<&LedgerView>) -> Worth {
     const PHASES: [Phase; 5] = [
         Phase::Commit,
@@ -74,21 +77,25 @@ fn worth_of(view: &TaskView, ended: &[Ended], own: Option<&LedgerView>) -> Worth
         .iter()
         .sum();
     let each = |planck: u128, blocks: u32| planck as f64 / f64::from(blocks.max(1));
-    let shortest = ended.iter().filter_map(|round| round.blocks).min();
+    let length = |round: &Ended| {
+        let longest = usual.saturating_mul(LONGEST);
+        round.blocks.map_or(usual, |blocks| blocks.min(longest))
+    };
+    let took = ended.iter().map(length).fold(0, u32::saturating_add);
+    let paid = ended
+        .iter()
+        .map(|round| round.pot)
+        .fold(0, u128::saturating_add);
     let contributors = 1000u32.saturating_sub(view.terms.attester_fee_permille.into());
     let most = view.terms.cap_per_round.min(view.pool);
     // All of its rounds are claimed, or it was credited with less than nothing so far.
     let is_in_vain = own
         .is_some_and(|own| own.ledger.sum <= 0 && (own.ledger.variance > 0 || own.next.is_none()));
-    let rates = ended
-        .iter()
-        .map(|round| each(round.pot, round.blocks.unwrap_or(usual)));
-    let lately = (!ended.is_empty()).then(|| rates.sum::<f64>() / ended.len() as f64);
+    let lately = (!ended.is_empty()).then(|| each(paid, took));
+    let mean = took.checked_div(ended.len() as u32).unwrap_or(usual);
     Worth {
         lately: if is_in_vain { Some(0.0) } else { lately },
-        most: each(most, shortest.map_or(usual, |blocks| blocks.min(usual)))
-            * f64::from(contributors)
-            / 1000.0,
+        most: each(most, mean) * f64::from(contributors) / 1000.0,
     }
 }
 
@@ -124,9 +131,20 @@ mod tests {
             let blocks = Some(blocks as u32);
             worth_of(&task, &pots.map(|round| Ended { blocks, ..round }), None)
         };
-        assert_eq!(took(2 * blocks), worth(Some(150.0)));
+        assert_eq!(took(2 * blocks).lately, Some(150.0));
+        assert_eq!(took(2 * blocks).most, 500.0);
         assert_eq!(took(blocks / 2).lately, Some(600.0));
         assert_eq!(took(blocks / 2).most, 2_000.0);
+        // A short round that pays much does not outweigh long ones that pay nothing, and one that waited for weeks counts as four.
+        let mixed = |lengths: [u128; 3]| {
+            let mut rounds = pots;
+            for (round, length) in rounds.iter_mut().zip(lengths) {
+                round.blocks = Some(length as u32);
+            }
+            worth_of(&task, &rounds, None).lately
+        };
+        assert_eq!(mixed([blocks / 4, 2 * blocks, 3 * blocks / 4]), Some(300.0));
+        assert_eq!(mixed([blocks / 2, 1_000 * blocks, blocks / 2]), Some(180.0));
         let own = |sum: i64, variance: u128, next: Option<RoundId>| LedgerView {
             ledger: Ledger {
                 sum,
