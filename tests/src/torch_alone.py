@@ -1,6 +1,6 @@
 """One PyTorch process that trains a language model alone, with a good recipe: what a network of contributors has to beat.
 
-AdamW, or Muon for the weights between hidden layers; a warm-up over a twentieth of the updates, then a learning rate that falls to
+AdamW, or Muon for the weights between hidden layers; a warm-up over a twentieth of the training, then a learning rate that falls to
 zero, in a straight line or by half a cosine; on one thread, in plain f32 except for Muon's iterations. Prints one line of JSON: the
 updates, the processor seconds that they took, and bits per token of the report, in plain f32 or with the machine's rounding,
 whichever is better.
@@ -17,6 +17,9 @@ from safetensors.torch import load_file
 import model
 from torch_optimizers import optimizers_of, update
 
+# The part of a training in which the learning rate rises.
+WARM_UP = 0.05
+
 
 def records(path, tokens):
     with open(path, "rb") as file:
@@ -24,23 +27,25 @@ def records(path, tokens):
     return bytes.view(-1, tokens + 1).long()
 
 
-def train(net, data, batch, steps, rate, seed, muon, cosine):
-    """Makes `steps` updates, each with other records as long as there are any."""
+def train(net, data, batch, rate, seed, muon, cosine, progress):
+    """Makes updates, each with other records as long as there are any, until `progress`, given how many there were, is 1."""
     random = torch.Generator().manual_seed(seed)
     optimizers = optimizers_of(net, muon)
-    warm_up, order = max(1, steps // 20), []
-    for step in range(steps):
+    step, order = 0, []
+    while (done := progress(step)) < 1:
         if len(order) < batch:
             order = torch.randperm(len(data), generator=random).tolist()
         chosen, order = order[:batch], order[batch:]
-        update(optimizers, net, net.bits(data[chosen]), rate * part_of_rate(step, steps, warm_up, cosine))
+        update(optimizers, net, net.bits(data[chosen]), rate * part_of_rate(done, cosine))
+        step += 1
+    return step
 
 
-def part_of_rate(step, steps, warm_up, cosine):
-    """What update number `step`, from 0, has of the highest learning rate."""
-    if step < warm_up:
-        return (step + 1) / warm_up
-    left = (steps - step) / (steps - warm_up + 1)
+def part_of_rate(done, cosine):
+    """How much of the highest learning rate there is when this part of the training is done."""
+    if done < WARM_UP:
+        return done / WARM_UP
+    left = (1 - done) / (1 - WARM_UP)
     return (1 - math.cos(math.pi * left)) / 2 if cosine else left
 
 
@@ -63,26 +68,19 @@ def main():
     parser.add_argument("--cosine", action="store_true", help="the rate falls by half a cosine, instead of in a straight line")
     length = parser.add_mutually_exclusive_group(required=True)
     length.add_argument("--steps", type=int, help="updates")
-    length.add_argument("--seconds", type=float, help="processor seconds: as many updates as they last for")
+    length.add_argument("--seconds", type=float, help="processor seconds")
     args = parser.parse_args()
     torch.set_num_threads(1)
 
-    def fresh():
-        return model.Transformer.of(load_file(args.weights), args.heads, model.as_is)
-
-    net = fresh()
+    net = model.Transformer.of(load_file(args.weights), args.heads, model.as_is)
     tokens = net.wpe.num_embeddings
     data, report = records(args.records, tokens), records(args.report, tokens)
-    steps = args.steps
-    if steps is None:
-        tried = 20
-        train(net, data, args.batch, 2, args.rate, args.seed, args.muon, args.cosine)
-        start = time.process_time()
-        train(net, data, args.batch, tried, args.rate, args.seed, args.muon, args.cosine)
-        steps = max(1, int(args.seconds * tried / (time.process_time() - start)))
-        net = fresh()
     start = time.process_time()
-    train(net, data, args.batch, steps, args.rate, args.seed, args.muon, args.cosine)
+
+    def progress(step):
+        return step / args.steps if args.steps else (time.process_time() - start) / args.seconds
+
+    steps = train(net, data, args.batch, args.rate, args.seed, args.muon, args.cosine, progress)
     seconds = time.process_time() - start
     rounded = model.Transformer.of(net.state_dict(), args.heads)
     best = min(bits(net, report), bits(rounded, report))
