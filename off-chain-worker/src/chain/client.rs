@@ -18,7 +18,7 @@ use subxt::{
     ext::jsonrpsee::ws_client::WsClientBuilder,
     metadata::ArcMetadata,
     rpcs::{methods::LegacyRpcMethods, RpcClient},
-    tx::{TransactionInBlock, TransactionStatus},
+    tx::{TransactionInBlock, TransactionInvalid, TransactionStatus, ValidationResult},
     utils::{AccountId32, H256},
 };
 use tokio::{
@@ -310,30 +310,23 @@ impl Client {
         self.submit(signer, &batch, inclusion).await
     }
 
-    /// Derives from the node's answer why it did not take a transaction of `account` with this nonce, valid from block `anchor` on.
-    async fn rejected(
-        &self,
-        error: ChainError,
-        account: &AccountId32,
-        nonce: u64,
-        anchor: u64,
-    ) -> ChainError {
-        let ChainError::Rejected { code, reason, .. } = error else {
-            return error;
+    /// Derives from the node's answer why its pool did not take `transaction`.
+    async fn rejected(&self, error: ChainError, transaction: Vec<u8>) -> ChainError {
+        let is_invalid =
+            matches!(&error, ChainError::Rejected { code, .. } if *code == code::INVALID);
+        let judgement = match is_invalid {
+            true => self.judged_by_best(transaction).await.ok(),
+            false => None,
         };
-        if code == code::IMMEDIATELY_DROPPED {
-            return ChainError::Dropped(reason);
-        }
-        let next = self.rpc.system_account_next_index(account).await;
-        if is_overtaken(code, nonce, next.unwrap_or(nonce)) {
-            return ChainError::Overtaken(reason);
-        }
-        let of_a_fork = code == code::INVALID && self.tie.is_none() && !self.is_final(anchor).await;
-        ChainError::Rejected {
-            code,
-            reason,
-            of_a_fork,
-        }
+        explained(error, judgement.as_ref(), self.tie.is_some())
+    }
+
+    /// What the runtime says about `transaction` in the state of the best block. The pool may have judged it by another block: after
+    /// a change of the best chain, it looks at the fork that was dropped for a moment.
+    async fn judged_by_best(&self, transaction: Vec<u8>) -> Result<ValidationResult, ChainError> {
+        let best = self.best().await?;
+        let transaction = best.0.transactions().from_bytes(transaction);
+        Ok(transaction.validate().await?)
     }
 
     /// Judges a call that was signed at `best` and failed. Every signature covers the runtime's version, so if the runtime has been
@@ -356,13 +349,6 @@ impl Client {
             }
             _ => error,
         }
-    }
-
-    /// Whether the block with this number is final. If not, what is signed for it is invalid on other forks, and the pool may still
-    /// look at a fork that was just dropped.
-    async fn is_final(&self, number: u64) -> bool {
-        let last = self.finalized().await;
-        last.is_ok_and(|(last, _)| number <= last)
     }
 
     /// Number and hash of the block from which a transaction is valid: the one that it is tied to, or else the last finalized one,
@@ -426,10 +412,11 @@ impl Client {
                 .0
                 .transactions()
                 .create_signable_offline(call, parameters)?;
-            match signed.sign(signer)?.submit_and_watch().await {
+            let signed = signed.sign(signer)?;
+            match signed.submit_and_watch().await {
                 Ok(progress) => Ok(progress),
                 Err(error) => {
-                    let error = self.rejected(error.into(), &account, nonce, number).await;
+                    let error = self.rejected(error.into(), signed.into_encoded()).await;
                     Err(self.unless_upgraded(error, &best, &account, nonce).await)
                 }
             }
@@ -516,13 +503,27 @@ fn next_tip(tip: u128, max: u128) -> Option<u128> {
     (higher > tip).then_some(higher)
 }
 
-/// Whether a transaction with this nonce was refused with this code because another transaction of the account came first. `next`
-/// is the account's next nonce.
-fn is_overtaken(code: i32, nonce: u64, next: u64) -> bool {
-    match code {
-        code::BANNED | code::ALREADY_IMPORTED | code::TOO_LOW_PRIORITY => true,
-        code::INVALID => next != nonce,
+/// Why the pool did not take a transaction, by its answer. If it only calls the transaction invalid, `judgement` is how the best
+/// block's state judges it, if it is known. A transaction that is [tied](Client::tied_to) to a block is not signed for another one.
+fn explained(error: ChainError, judgement: Option<&ValidationResult>, is_tied: bool) -> ChainError {
+    let ChainError::Rejected { code, reason, .. } = error else {
+        return error;
+    };
+    let of_a_fork = match (code, judgement) {
+        (code::IMMEDIATELY_DROPPED, _) => return ChainError::Dropped(reason),
+        (code::BANNED | code::ALREADY_IMPORTED | code::TOO_LOW_PRIORITY, _)
+        | (code::INVALID, Some(ValidationResult::Invalid(TransactionInvalid::Stale))) => {
+            return ChainError::Overtaken(reason);
+        }
+        // The block that it is anchored at is not on the best chain any more.
+        (code::INVALID, Some(ValidationResult::Invalid(TransactionInvalid::BadProof))) => !is_tied,
+        (code::INVALID, Some(judgement)) => judgement.is_valid(),
         _ => false,
+    };
+    ChainError::Rejected {
+        code,
+        reason,
+        of_a_fork,
     }
 }
 

@@ -134,8 +134,8 @@ pub enum ChainError {
         code: i32,
         /// What the node said.
         reason: String,
-        /// Whether it may have been refused because it was signed for a block on a dropped fork. If so, it may be signed again for
-        /// another block.
+        /// Whether it was refused only because of a fork that is not the best chain: the pool looked at it, or the transaction was
+        /// signed for one of its blocks. If so, the call may be signed again.
         of_a_fork: bool,
     },
     /// Another transaction of the account came first, or the runtime was upgraded; the call may be signed again with the next

@@ -1,13 +1,19 @@
-//! A fork on which workers have worked is dropped.
+//! Forks that come and go in every other slot, and a fork on which workers have worked and which is dropped.
 
 use crate::{contribute, ROUND_LIMIT, SMALL};
 use anyhow::{Context, Result};
+use gotong::{
+    chain::{Call, Inclusion},
+    process::Node,
+};
 use gotong_protocol::RoundId;
 use gotong_tests::{
-    assert_settled, authorities::fast_local, connect, is_final, key, reaches, turn, Network, UNIT,
+    assert_settled, authorities::fast_local, connect, is_final, key, reaches, turn, Network, Turn,
+    UNIT,
 };
 use serde_json::json;
 use std::{fs, time::Duration};
+use subxt::ext::futures::future::try_join_all;
 
 /// Longest wait for a round on a single node, which makes no block in some slots.
 const LIMIT: Duration = ROUND_LIMIT.saturating_mul(3);
@@ -29,14 +35,10 @@ fn specification() -> Result<String> {
     Ok(spec.to_string())
 }
 
-/// Two nodes have a task in common when they lose contact with each other. With the first node, the workers bring round 0 to its
-/// end, claim it, and commit to round 1; with the second, nothing happens except blocks. Then the fork of the first one is dropped:
-/// the round that was paid never happened, and the chain may still accept what was signed for it. The workers do everything again
-/// with what they kept, and nobody loses stake or a deposit.
-#[tokio::test(flavor = "multi_thread")]
-async fn nobody_honest_loses_what_a_dropped_fork_had() -> Result<()> {
+/// The nodes of the two authorities. The first is the network's own, and the second knows where the first is.
+async fn two_nodes(turn: Turn) -> Result<(Network, Node)> {
     let arguments = ["--alice", "--force-authoring", "--no-mdns", LIGHT_KEY];
-    let mut network = Network::start_on(turn().await, &specification()?, &arguments).await?;
+    let network = Network::start_on(turn, &specification()?, &arguments).await?;
     let chain = format!("--chain={}", network.spec().display());
     let light = format!("--reserved-nodes={}", network.peer_address().await?);
     let arguments = [
@@ -47,8 +49,44 @@ async fn nobody_honest_loses_what_a_dropped_fork_had() -> Result<()> {
         HEAVY_KEY,
         &light,
     ];
-    let mut heavy = network.stranger("heavy", &arguments)?;
+    let heavy = network.stranger("heavy", &arguments)?;
     is_final(&network.client, 1, LIMIT).await?;
+    Ok((network, heavy))
+}
+
+/// The accounts of [`calls_pass_while_forks_come_and_go`].
+const SENDERS: [&str; 6] = ["Alice", "Bob", "Charlie", "Dave", "Eve", "Ferdie"];
+/// How many calls each of them makes, one after the other.
+const CALLS: usize = 15;
+
+/// In most slots, both authorities make a block, and one of the two is dropped, with the calls that the pool counted as done. While
+/// the pool looks at it, a call that the best chain takes is stale, or the other way round. None of that is a sender's concern.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_pass_while_forks_come_and_go() -> Result<()> {
+    let (network, _heavy) = two_nodes(turn().await).await?;
+    let receiver = Call::transfer(key("Receiver").public_key().0, UNIT);
+    let senders = SENDERS.map(|name| {
+        let (client, call) = (&network.client, &receiver);
+        async move {
+            for number in 0..CALLS {
+                let sent = client.submit(&key(name), call, Inclusion::Best).await;
+                sent.with_context(|| format!("call {number} of {name}"))?;
+            }
+            anyhow::Ok(())
+        }
+    });
+    try_join_all(senders).await?;
+    let last = network.client.best().await?.block();
+    is_final(&network.client, last, LIMIT).await
+}
+
+/// Two nodes have a task in common when they lose contact with each other. With the first node, the workers bring round 0 to its
+/// end, claim it, and commit to round 1; with the second, nothing happens except blocks. Then the fork of the first one is dropped:
+/// the round that was paid never happened, and the chain may still accept what was signed for it. The workers do everything again
+/// with what they kept, and nobody loses stake or a deposit.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_honest_loses_what_a_dropped_fork_had() -> Result<()> {
+    let (mut network, mut heavy) = two_nodes(turn().await).await?;
     // Both make blocks in many slots, so one of them is often dropped. Whatever follows waits until it is final.
     let settle = async || {
         let block = network.client.best().await?.block();

@@ -2,25 +2,69 @@
 
 use super::*;
 use crate::chain::mock::{Answer, MockNode};
+use subxt::tx::{TransactionUnknown, TransactionValid};
+
+fn rejected(code: i32) -> ChainError {
+    ChainError::Rejected {
+        code,
+        reason: String::new(),
+        of_a_fork: false,
+    }
+}
+
+/// The pool says no more than that a transaction is invalid, and perhaps it looks at a fork that was just dropped.
+#[test]
+fn the_best_block_tells_why_the_pool_called_a_transaction_invalid() {
+    use ValidationResult::{Invalid, Unknown, Valid};
+    let of_a_fork = |judgement: Option<_>, is_tied| match explained(
+        rejected(code::INVALID),
+        judgement.as_ref(),
+        is_tied,
+    ) {
+        ChainError::Rejected { of_a_fork, .. } => of_a_fork,
+        error => panic!("{error:?}"),
+    };
+    let valid = TransactionValid {
+        priority: 1,
+        requires: vec![],
+        provides: vec![],
+        longevity: 64,
+        propagate: true,
+    };
+    let stale = Invalid(TransactionInvalid::Stale);
+    for is_tied in [false, true] {
+        let cases = [
+            (Some(Valid(valid.clone())), true),
+            (Some(Invalid(TransactionInvalid::Payment)), false),
+            // The fork of the block that it was signed for is gone.
+            (Some(Invalid(TransactionInvalid::BadProof)), !is_tied),
+            (Some(Unknown(TransactionUnknown::CannotLookup)), false),
+            (None, false),
+        ];
+        for (judgement, expected) in cases {
+            let told = format!("{judgement:?}, tied: {is_tied}");
+            assert_eq!(of_a_fork(judgement, is_tied), expected, "{told}");
+        }
+        let error = explained(rejected(code::INVALID), Some(&stale), is_tied);
+        assert!(matches!(error, ChainError::Overtaken(_)), "{error:?}");
+    }
+}
 
 #[test]
-fn who_is_overtaken_is_told_from_who_cannot_pay() {
-    assert!(is_overtaken(code::INVALID, 7, 8));
-    assert!(!is_overtaken(code::INVALID, 7, 7));
+fn whoever_is_overtaken_signs_again_and_a_full_pool_drops() {
     for code in [code::BANNED, code::ALREADY_IMPORTED, code::TOO_LOW_PRIORITY] {
-        assert!(is_overtaken(code, 7, 7));
+        let error = explained(rejected(code), None, false);
+        assert!(matches!(error, ChainError::Overtaken(_)), "{error:?}");
     }
-    assert!(!is_overtaken(code::IMMEDIATELY_DROPPED, 7, 8));
+    let error = explained(rejected(code::IMMEDIATELY_DROPPED), None, false);
+    assert!(matches!(error, ChainError::Dropped(_)), "{error:?}");
+    let error = explained(rejected(code::UNREADABLE), None, false);
+    assert!(matches!(error, ChainError::Rejected { .. }), "{error:?}");
 }
 
 /// The upgrade may have changed the version that the signature covers, or how transactions are encoded.
 #[test]
 fn what_was_signed_for_the_runtime_of_before_is_signed_again() {
-    let rejected = |code| ChainError::Rejected {
-        code,
-        reason: String::new(),
-        of_a_fork: false,
-    };
     for code in [code::INVALID, code::UNREADABLE] {
         assert!(may_follow_an_upgrade(&rejected(code)));
     }
@@ -40,12 +84,7 @@ fn what_a_block_may_have_taken_before_an_upgrade_is_not_signed_again() {
     let error = after_upgrade(dropped(), 7, Some(7));
     assert!(matches!(error, ChainError::Overtaken(_)), "{error:?}");
     // The pool never had it.
-    let refused = ChainError::Rejected {
-        code: code::UNREADABLE,
-        reason: String::new(),
-        of_a_fork: false,
-    };
-    let error = after_upgrade(refused, 7, Some(8));
+    let error = after_upgrade(rejected(code::UNREADABLE), 7, Some(8));
     assert!(matches!(error, ChainError::Rejected { .. }), "{error:?}");
 }
 
