@@ -17,7 +17,10 @@ use gotong_runtime::{
 use serde::Deserialize;
 use serde_json::{json, Value};
 use std::time::Duration;
-use subxt::{ext::jsonrpsee::rpc_params, utils::H256};
+use subxt::{
+    ext::{futures::future::try_join_all, jsonrpsee::rpc_params},
+    utils::H256,
+};
 
 /// The authorities of these chains, in their order. Each authority's node has an option of this name. The first three are the
 /// council.
@@ -204,9 +207,7 @@ pub async fn as_root(client: &Client, council: &[&str], call: &Call) -> Result<(
     let proposed = submit(client, first, &propose).await?;
     let (_, index, hash): (Account, u32, [u8; 32]) = proposed.event("Proposed")?;
     let vote = Call::new("Council", "vote", (hash, Compact(index), true));
-    for name in council {
-        submit(client, name, &vote).await?;
-    }
+    try_join_all(council.iter().map(|name| submit(client, name, &vote))).await?;
     let close = (hash, Compact(index), MOTION_WEIGHT, MOTION_LENGTH);
     let close = Call::new("Council", "close", close);
     let closed = submit(client, first, &close).await?;
@@ -216,8 +217,10 @@ pub async fn as_root(client: &Client, council: &[&str], call: &Call) -> Result<(
     Ok(())
 }
 
+/// Waits until the call is final, because what follows relies on it, and authorities that make blocks at once drop some of them.
 async fn submit(client: &Client, name: &str, call: &Call) -> Result<Receipt> {
-    Ok(client.submit(&key(name), call, Inclusion::Best).await?)
+    let sent = client.submit(&key(name), call, Inclusion::Finalized);
+    Ok(sent.await?)
 }
 
 /// Bytes of arguments that are encoded already.

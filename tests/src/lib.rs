@@ -86,7 +86,7 @@ pub struct Network {
     /// A connection to it.
     pub client: Client,
     /// This is the last field, so that the next network starts after this one is gone.
-    _turn: Option<Turn>,
+    turn: Option<Turn>,
 }
 
 impl Network {
@@ -126,7 +126,7 @@ impl Network {
             folder,
             node,
             client,
-            _turn: turn,
+            turn,
         })
     }
 
@@ -137,9 +137,17 @@ impl Network {
             .map(|name| Call::transfer(key(name).public_key().0, ENDOWMENT))
             .collect();
         self.client
-            .submit_all(&key("Alice"), &transfers, Inclusion::Best)
+            .submit_all(&key("Alice"), &transfers, self.inclusion())
             .await?;
         Ok(())
+    }
+
+    /// What a call has to wait for if the next one relies on it. Nodes that make blocks at once drop some of them.
+    fn inclusion(&self) -> Inclusion {
+        match self.turn {
+            Some(_) => Inclusion::Finalized,
+            None => Inclusion::Best,
+        }
     }
 
     /// `kill -9`, then a start on the same data.
@@ -353,7 +361,7 @@ impl Network {
         let offer = &Call::offer(seats, products, true, &[]);
         let offers = attesters.iter().map(|name| async move {
             let signer = key(name);
-            self.client.submit(&signer, offer, Inclusion::Best).await
+            self.client.submit(&signer, offer, self.inclusion()).await
         });
         try_join_all(offers).await?;
         Ok(())

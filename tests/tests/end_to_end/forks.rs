@@ -94,7 +94,6 @@ async fn nobody_honest_loses_what_a_dropped_fork_had() -> Result<()> {
         is_final(&network.client, block + 3, LIMIT).await
     };
     network.endow(&["Sponsor", "One", "Judith"]).await?;
-    settle().await?;
     network.register(&["One"], &["Judith"]).await?;
     settle().await?;
     let task = network.open_another(SMALL, 1).await?;
