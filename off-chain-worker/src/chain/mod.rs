@@ -13,14 +13,16 @@ pub(crate) mod mock;
 mod moment;
 mod nodes;
 pub mod proof;
+mod submit;
 
 pub use blocks::Blocks;
 pub use call::Call;
-pub use client::{Client, Inclusion, Receipt};
+pub use client::Client;
 pub use error::ChainError;
 pub use moment::{Balance, Moment};
 pub use nodes::{Nodes, ProofWait};
 pub use proof::{Grounds, ProofError};
+pub use submit::{Inclusion, Receipt};
 
 /// An account: its public key.
 pub type Account = [u8; 32];

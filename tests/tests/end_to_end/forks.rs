@@ -64,9 +64,10 @@ const CALLS: usize = 15;
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_pass_while_forks_come_and_go() -> Result<()> {
     let (network, _heavy) = two_nodes(turn().await).await?;
-    let receiver = Call::transfer(key("Receiver").public_key().0, UNIT);
+    let receiver = key("Receiver").public_key().0;
+    let transfer = Call::transfer(receiver, UNIT);
     let senders = SENDERS.map(|name| {
-        let (client, call) = (&network.client, &receiver);
+        let (client, call) = (&network.client, &transfer);
         async move {
             for number in 0..CALLS {
                 let sent = client.submit(&key(name), call, Inclusion::Best).await;
@@ -76,8 +77,13 @@ async fn calls_pass_while_forks_come_and_go() -> Result<()> {
         }
     });
     try_join_all(senders).await?;
-    let last = network.client.best().await?.block();
-    is_final(&network.client, last, LIMIT).await
+    // A call of a block that is dropped gets into one of the next ones.
+    let last = network.client.best().await?.block() + 5;
+    is_final(&network.client, last, LIMIT).await?;
+    let received = network.client.best().await?.balance(&receiver).await?.free;
+    let calls = (SENDERS.len() * CALLS) as u128;
+    assert_eq!(received, calls * UNIT, "each call was executed once");
+    Ok(())
 }
 
 /// Two nodes have a task in common when they lose contact with each other. With the first node, the workers bring round 0 to its

@@ -1,7 +1,9 @@
-//! Nonces, tips, and nodes that do not answer.
+//! Nonces, tips, what is signed again, and nodes that do not answer.
 
 use super::*;
-use crate::chain::mock::{Answer, MockNode};
+use crate::chain::mock::{header, Answer, MockNode};
+use serde_json::json;
+use std::sync::atomic::AtomicU32;
 use subxt::tx::{TransactionUnknown, TransactionValid};
 
 fn rejected(code: i32) -> ChainError {
@@ -16,9 +18,9 @@ fn rejected(code: i32) -> ChainError {
 #[test]
 fn the_best_block_tells_why_the_pool_called_a_transaction_invalid() {
     use ValidationResult::{Invalid, Unknown, Valid};
-    let of_a_fork = |judgement: Option<_>, is_tied| match explained(
-        rejected(code::INVALID),
-        judgement.as_ref(),
+    let of_a_fork = |code, judgement: Option<&_>, is_tied| match explained(
+        rejected(code),
+        judgement,
         is_tied,
     ) {
         ChainError::Rejected { of_a_fork, .. } => of_a_fork,
@@ -42,8 +44,10 @@ fn the_best_block_tells_why_the_pool_called_a_transaction_invalid() {
             (None, false),
         ];
         for (judgement, expected) in cases {
-            let told = format!("{judgement:?}, tied: {is_tied}");
-            assert_eq!(of_a_fork(judgement, is_tied), expected, "{told}");
+            for code in [code::INVALID, code::UNVERIFIED] {
+                let found = of_a_fork(code, judgement.as_ref(), is_tied);
+                assert_eq!(found, expected, "{code}, {judgement:?}, tied: {is_tied}");
+            }
         }
         let error = explained(rejected(code::INVALID), Some(&stale), is_tied);
         assert!(matches!(error, ChainError::Overtaken(_)), "{error:?}");
@@ -58,14 +62,14 @@ fn whoever_is_overtaken_signs_again_and_a_full_pool_drops() {
     }
     let error = explained(rejected(code::IMMEDIATELY_DROPPED), None, false);
     assert!(matches!(error, ChainError::Dropped(_)), "{error:?}");
-    let error = explained(rejected(code::UNREADABLE), None, false);
+    let error = explained(rejected(code::UNVERIFIED), None, false);
     assert!(matches!(error, ChainError::Rejected { .. }), "{error:?}");
 }
 
 /// The upgrade may have changed the version that the signature covers, or how transactions are encoded.
 #[test]
 fn what_was_signed_for_the_runtime_of_before_is_signed_again() {
-    for code in [code::INVALID, code::UNREADABLE] {
+    for code in [code::INVALID, code::UNVERIFIED] {
         assert!(may_follow_an_upgrade(&rejected(code)));
     }
     assert!(may_follow_an_upgrade(&ChainError::Dropped(String::new())));
@@ -84,8 +88,55 @@ fn what_a_block_may_have_taken_before_an_upgrade_is_not_signed_again() {
     let error = after_upgrade(dropped(), 7, Some(7));
     assert!(matches!(error, ChainError::Overtaken(_)), "{error:?}");
     // The pool never had it.
-    let error = after_upgrade(rejected(code::UNREADABLE), 7, Some(8));
+    let error = after_upgrade(rejected(code::UNVERIFIED), 7, Some(8));
     assert!(matches!(error, ChainError::Rejected { .. }), "{error:?}");
+}
+
+/// A node whose best block is number 7, and which shows blocks down to `oldest`. It has `kept` in block 6, or in its pool.
+fn node_that_kept(kept: &'static [u8], is_in_pool: bool, oldest: u32) -> MockNode {
+    let hex = move |is_there: bool| match is_there {
+        true => json!([format!("0x{}", hex::encode(kept))]),
+        false => json!(["0x0401"]),
+    };
+    // The mock's blocks have the same parent, so the second and the third time it is asked for the same block, it gives earlier ones.
+    let asked = AtomicU32::new(0);
+    MockNode::new(move |method, _| match method {
+        "author_pendingExtrinsics" => Answer::Json(hex(is_in_pool)),
+        "chain_getBlock" => {
+            let number = 7 - asked.fetch_add(1, Ordering::Relaxed);
+            let block = json!({ "header": header(number), "extrinsics": hex(number == 6) });
+            Answer::Json(match number >= oldest {
+                true => json!({ "block": block, "justifications": null }),
+                false => json!(null),
+            })
+        }
+        _ => Answer::hash(),
+    })
+}
+
+/// A pool that refuses a transaction may keep it for a block that it learns of at the same time. If the call were signed again with
+/// the next nonce, both would be executed.
+#[tokio::test]
+async fn a_refused_transaction_that_a_node_kept_is_found() {
+    let refused = |transaction: &[u8], signed_at| {
+        vec![Refused {
+            transaction: transaction.to_vec(),
+            nonce: 3,
+            signed_at,
+        }]
+    };
+    let has_any = async |node: MockNode, refused: Vec<Refused>| {
+        let client = node.client(&["ws://node"]).await;
+        client.has_any(&refused).await.unwrap()
+    };
+    let kept = b"kept".as_slice();
+    assert!(has_any(node_that_kept(kept, true, 7), refused(kept, 7)).await);
+    assert!(has_any(node_that_kept(kept, false, 0), refused(kept, 5)).await);
+    assert!(has_any(node_that_kept(kept, false, 0), refused(kept, 6)).await);
+    assert!(!has_any(node_that_kept(kept, false, 0), refused(b"lost", 5)).await);
+    assert!(!has_any(node_that_kept(kept, false, 0), refused(kept, 7)).await);
+    let hidden = has_any(node_that_kept(kept, false, 7), refused(b"lost", 5));
+    assert!(hidden.await, "a block that is not shown may have it");
 }
 
 #[tokio::test]
