@@ -219,8 +219,8 @@ pub async fn as_root(client: &Client, council: &[&str], call: &Call) -> Result<(
 
 /// Waits until the call is final, because what follows relies on it, and authorities that make blocks at once drop some of them.
 async fn submit(client: &Client, name: &str, call: &Call) -> Result<Receipt> {
-    let sent = client.submit(&key(name), call, Inclusion::Finalized);
-    Ok(sent.await?)
+    let signer = key(name);
+    Ok(client.submit(&signer, call, Inclusion::Finalized).await?)
 }
 
 /// Bytes of arguments that are encoded already.

@@ -34,7 +34,7 @@ pub struct Client {
     /// For methods that `rpc` does not have.
     pub(super) raw: RpcClient,
     /// Where the node is.
-    url: Arc<str>,
+    pub(super) url: Arc<str>,
     /// This node and the others.
     pub(super) nodes: Nodes,
     /// Most to tip for a transaction, in planck.
