@@ -5,12 +5,14 @@ mod processor_time;
 
 use rand::{rngs::StdRng, Rng, SeedableRng};
 use std::{
+    collections::BTreeSet,
     fs::File,
     io,
     net::TcpListener,
     ops::Range,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -293,12 +295,19 @@ pub fn free_port() -> io::Result<u16> {
     Ok(listen()?.local_addr()?.port())
 }
 
-/// Listens on a free port.
+/// The ports that this program has chosen. A node that was given one may not listen on it yet, or no longer and again soon.
+static CHOSEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+
+/// Listens on a free port that was not chosen before.
 fn listen() -> io::Result<TcpListener> {
     let mut random = StdRng::from_os_rng();
     let mut listened = Err(io::ErrorKind::AddrInUse.into());
     for _ in 0..TRIES {
         let port = random.random_range(PORTS);
+        let mut chosen = CHOSEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if !chosen.insert(port) {
+            continue;
+        }
         listened = TcpListener::bind(("127.0.0.1", port));
         if listened.is_ok() {
             break;

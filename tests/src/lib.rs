@@ -426,14 +426,16 @@ impl Network {
         round: &RoundView,
         limit: Duration,
     ) -> Result<Vec<SubmissionView>> {
-        let settled = self
+        let (settled, submissions) = self
             .until("every claim", limit, async |moment| {
                 let view = moment.round(round.task, round.round).await?;
-                Ok(view.filter(|view| view.claims == view.reveals))
+                let Some(settled) = view.filter(|view| view.claims == view.reveals) else {
+                    return Ok(None);
+                };
+                let submissions = moment.submissions(round.task, round.round).await?;
+                Ok(Some((settled, submissions)))
             })
             .await?;
-        let moment = self.client.best().await?;
-        let submissions = moment.submissions(round.task, round.round).await?;
         let claimed = || submissions.iter().filter_map(|one| one.claimed);
         let merged = settled.claim.context("settled on a claim")?.merged;
         let gain = merged.map_or(0, |merged| merged.gain);
@@ -523,7 +525,11 @@ pub async fn until<T>(
     let wait = async {
         let mut blocks = client.best_blocks().await?;
         while let Some(moment) = blocks.next().await {
-            match check(&moment?).await {
+            let checked = match moment {
+                Ok(moment) => check(&moment).await,
+                Err(error) => Err(error.into()),
+            };
+            match checked {
                 Ok(Some(found)) => return Ok(found),
                 Ok(None) => {}
                 // A slow test may ask for a block on a fork that the node has meanwhile dropped. The next block is on the best

@@ -114,15 +114,8 @@ impl Client {
                 Err(_) => Err(self.unsent(INCLUSION_TIMEOUT)),
             };
             match sent {
-                Err(
-                    ChainError::Overtaken(reason)
-                    | ChainError::Rejected {
-                        reason,
-                        of_a_fork: true,
-                        ..
-                    },
-                ) if attempt < SIGNING_ATTEMPTS => {
-                    tracing::debug!(attempt, reason, "signing again with the next nonce");
+                Err(error) if attempt < SIGNING_ATTEMPTS && self.may_sign_again(&error) => {
+                    tracing::debug!(attempt, "signing again: {error}");
                     tokio::time::sleep(attempt * Duration::from_millis(300)).await;
                     attempt += 1;
                 }
@@ -133,6 +126,16 @@ impl Client {
                     return result;
                 }
             }
+        }
+    }
+
+    /// Whether no block can have taken a call that failed with this error, and the next signature may succeed. What is tied to a
+    /// block cannot be signed for another fork.
+    fn may_sign_again(&self, error: &ChainError) -> bool {
+        match error {
+            ChainError::Overtaken(_) => true,
+            ChainError::Rejected { of_a_fork, .. } => *of_a_fork && self.tie.is_none(),
+            _ => false,
         }
     }
 
@@ -163,7 +166,7 @@ impl Client {
             },
             false => None,
         };
-        let error = explained(error, judgement.as_ref(), self.tie.is_some());
+        let error = explained(error, judgement.as_ref());
         self.unless_upgraded(error, best, account, nonce).await
     }
 
@@ -408,8 +411,8 @@ fn is_unexplained(error: &ChainError) -> bool {
 }
 
 /// Why the pool did not take a transaction, by its answer. If that is [unexplained](is_unexplained), `judgement` is how the best
-/// block's state judges the transaction, as far as it is known. A transaction that is [tied](Client::tied_to) to a block is not signed for another one.
-fn explained(error: ChainError, judgement: Option<&ValidationResult>, is_tied: bool) -> ChainError {
+/// block's state judges the transaction, as far as it is known.
+fn explained(error: ChainError, judgement: Option<&ValidationResult>) -> ChainError {
     let ChainError::Rejected { code, reason, .. } = error else {
         return error;
     };
@@ -420,7 +423,12 @@ fn explained(error: ChainError, judgement: Option<&ValidationResult>, is_tied: b
             return ChainError::Overtaken(reason);
         }
         // The block that it is anchored at is not on the best chain any more.
-        (_, Some(ValidationResult::Invalid(TransactionInvalid::BadProof))) => !is_tied,
+        (
+            _,
+            Some(ValidationResult::Invalid(
+                TransactionInvalid::BadProof | TransactionInvalid::AncientBirthBlock,
+            )),
+        ) => true,
         (_, judgement) => judgement.is_some_and(ValidationResult::is_valid),
     };
     ChainError::Rejected {

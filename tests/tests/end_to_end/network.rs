@@ -1,7 +1,7 @@
 //! A network of several authorities: one is lost, one is cut off, one joins, one equivocates, and half of them are gone for a
 //! while. There are also nodes that store less than others.
 
-use crate::{contribute, small_task, ROUND_LIMIT};
+use crate::{contribute, small_task, ROUND_LIMIT, SMALL};
 use anyhow::{ensure, Context, Result};
 use gotong::chain::Client;
 use gotong_tests::{
@@ -20,6 +20,8 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(180);
 /// Longest wait for a round in which half of the slots stay empty.
 const SLOW_ROUND_LIMIT: Duration = ROUND_LIMIT.saturating_mul(3);
+/// Blocks in which a table can be disputed, some of which two authorities make at once.
+const LONG_CHALLENGE: u32 = 20;
 /// Blocks in which something is seen to go on.
 const SOME: u32 = 5;
 /// Final blocks whose bodies a pruned node keeps.
@@ -80,12 +82,12 @@ async fn a_fifth_authority_joins_makes_blocks_and_votes() -> Result<()> {
     let eve = all.join("eve", &arguments).await?;
     let client = &all.network.client;
     bond(client, &eve, "Eve").await?;
-    add(client, &COUNCIL, "Eve").await?;
-
     let url = all.network.node.url();
     let account = key("Eve").public_key().0;
     let before = authorities(&url).await?;
-    ensure!(!before.contains(&account), "only after two sessions");
+    ensure!(!before.contains(&account), "nobody has added her");
+    add(client, &COUNCIL, "Eve").await?;
+
     until(client, "a block of the fifth", LIMIT, async |now| {
         let place = author(&url, now.hash()).await?;
         Ok((place as usize == before.len()).then_some(()))
@@ -151,7 +153,11 @@ async fn a_dispute_is_decided_while_nothing_becomes_final() -> Result<()> {
         mut others,
     } = Authorities::start(4, 3).await?;
     network.endow(&["Sponsor", "One", "Judith", "Liar"]).await?;
-    let task = small_task(&network, &["One"], &["Judith", "Liar"]).await?;
+    let attesters = ["Judith", "Liar"];
+    network.register(&["One"], &attesters).await?;
+    let task = network
+        .open_with_long_windows(SMALL, attesters.len(), LONG_CHALLENGE)
+        .await?;
     let [bob, charlie] = &mut others[..] else {
         anyhow::bail!("two others");
     };
@@ -226,6 +232,8 @@ async fn pruned_and_warp_synced_nodes_serve_workers() -> Result<()> {
     assert_settled(&round)?;
     let end = network.client.best().await?.block();
     network.all_claimed(&round, SLOW_ROUND_LIMIT).await?;
+    let claimed = network.client.best().await?.block();
+    is_final(&Client::connect(&own).await?, claimed, LIMIT).await?;
     let rewards = network.run_at(&own, "One", "rewards").await?;
     ensure!(rewards["paid"] != "0", "{rewards}");
 

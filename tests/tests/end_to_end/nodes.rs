@@ -1,6 +1,6 @@
 //! Several nodes, and many workers on one.
 
-use super::{contribute, small_task, ROUND_LIMIT};
+use super::{contribute, small_task, ROUND_LIMIT, SMALL};
 use anyhow::{ensure, Context, Result};
 use codec::Encode;
 use gotong::{
@@ -13,6 +13,7 @@ use gotong_protocol::{
 };
 use gotong_tests::{
     assert_settled, connect, key, liar::Liar, request, request_of_page, Network, RequestError,
+    CHALLENGE,
 };
 use std::{
     fs, io,
@@ -90,7 +91,12 @@ async fn without_finality_a_table_is_committed_only_if_a_second_node_says_the_sa
     let genesis = connect(&mut stranger).await?.genesis();
     assert_eq!(genesis, network.client.genesis(), "only blocks differ");
 
-    let task = small_task(&network, &["One"], &["Judith", "Judas", "Jude"]).await?;
+    // Nobody signs in the first half of a window, and each of them asks other nodes then.
+    let attesters = ["Judith", "Judas", "Jude"];
+    network.register(&["One"], &attesters).await?;
+    let task = network
+        .open_with_long_windows(SMALL, attesters.len(), CHALLENGE)
+        .await?;
     let _workers = [
         network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?,
         network.daemon("One", &contribute(task, "1/1"))?,

@@ -18,11 +18,7 @@ fn rejected(code: i32) -> ChainError {
 #[test]
 fn the_best_block_tells_why_the_pool_called_a_transaction_invalid() {
     use ValidationResult::{Invalid, Unknown, Valid};
-    let of_a_fork = |code, judgement: Option<&_>, is_tied| match explained(
-        rejected(code),
-        judgement,
-        is_tied,
-    ) {
+    let of_a_fork = |code, judgement: Option<&_>| match explained(rejected(code), judgement) {
         ChainError::Rejected { of_a_fork, .. } => of_a_fork,
         error => panic!("{error:?}"),
     };
@@ -33,36 +29,57 @@ fn the_best_block_tells_why_the_pool_called_a_transaction_invalid() {
         longevity: 64,
         propagate: true,
     };
+    let cases = [
+        (Some(Valid(valid)), true),
+        (Some(Invalid(TransactionInvalid::Payment)), false),
+        // The fork of the block that it was signed for is gone.
+        (Some(Invalid(TransactionInvalid::BadProof)), true),
+        (Some(Invalid(TransactionInvalid::AncientBirthBlock)), true),
+        (Some(Unknown(TransactionUnknown::CannotLookup)), false),
+        (None, false),
+    ];
     let stale = Invalid(TransactionInvalid::Stale);
-    for is_tied in [false, true] {
-        let cases = [
-            (Some(Valid(valid.clone())), true),
-            (Some(Invalid(TransactionInvalid::Payment)), false),
-            // The fork of the block that it was signed for is gone.
-            (Some(Invalid(TransactionInvalid::BadProof)), !is_tied),
-            (Some(Unknown(TransactionUnknown::CannotLookup)), false),
-            (None, false),
-        ];
-        for (judgement, expected) in cases {
-            for code in [code::INVALID, code::UNVERIFIED] {
-                let found = of_a_fork(code, judgement.as_ref(), is_tied);
-                assert_eq!(found, expected, "{code}, {judgement:?}, tied: {is_tied}");
-            }
+    for code in [code::INVALID, code::UNVERIFIED] {
+        for (judgement, expected) in &cases {
+            let found = of_a_fork(code, judgement.as_ref());
+            assert_eq!(found, *expected, "{code}, {judgement:?}");
         }
-        let error = explained(rejected(code::INVALID), Some(&stale), is_tied);
+        let error = explained(rejected(code), Some(&stale));
         assert!(matches!(error, ChainError::Overtaken(_)), "{error:?}");
     }
+}
+
+/// An accusation is about what was seen in a block. The accuser looks again before it signs for another fork.
+#[tokio::test]
+async fn what_is_tied_to_a_block_is_signed_again_for_no_other_fork() {
+    let node = MockNode::new(|_, _| Answer::hash());
+    let client = node.client(&["ws://node"]).await;
+    let tied = Client {
+        tie: Some((7, H256([4; 32]))),
+        ..client.clone()
+    };
+    let of_a_fork = ChainError::Rejected {
+        code: code::INVALID,
+        reason: String::new(),
+        of_a_fork: true,
+    };
+    assert!(client.may_sign_again(&of_a_fork));
+    assert!(!tied.may_sign_again(&of_a_fork));
+    assert!(!client.may_sign_again(&rejected(code::INVALID)));
+    let overtaken = ChainError::Overtaken(String::new());
+    assert!(client.may_sign_again(&overtaken) && tied.may_sign_again(&overtaken));
+    assert!(!client.may_sign_again(&ChainError::Pending));
 }
 
 #[test]
 fn whoever_is_overtaken_signs_again_and_a_full_pool_drops() {
     for code in [code::BANNED, code::ALREADY_IMPORTED, code::TOO_LOW_PRIORITY] {
-        let error = explained(rejected(code), None, false);
+        let error = explained(rejected(code), None);
         assert!(matches!(error, ChainError::Overtaken(_)), "{error:?}");
     }
-    let error = explained(rejected(code::IMMEDIATELY_DROPPED), None, false);
+    let error = explained(rejected(code::IMMEDIATELY_DROPPED), None);
     assert!(matches!(error, ChainError::Dropped(_)), "{error:?}");
-    let error = explained(rejected(code::UNVERIFIED), None, false);
+    let error = explained(rejected(code::UNVERIFIED), None);
     assert!(matches!(error, ChainError::Rejected { .. }), "{error:?}");
 }
 
