@@ -83,11 +83,12 @@ impl Receipt {
 struct SoFar {
     /// Whether the pool may have the last transaction.
     is_sent: bool,
+    /// The earlier ones.
     refused: Vec<Refused>,
 }
 
-/// A transaction that the pool refused as invalid. It may have kept it nevertheless: it judges a new transaction by the blocks that
-/// it knows of, and a block that it learns of meanwhile may take it.
+/// A transaction that the pool called invalid. The pool may have kept it nevertheless: it judges a new transaction by the blocks that
+/// it knows of, and keeps the transaction for a block that it learns of meanwhile, if that block's state takes it.
 struct Refused {
     transaction: Vec<u8>,
     nonce: u64,
@@ -129,8 +130,7 @@ impl Client {
         }
     }
 
-    /// Whether no block can have taken a call that failed with this error, and the next signature may succeed. What is tied to a
-    /// block cannot be signed for another fork.
+    /// Whether a call that failed with this error may be signed again. What is tied to a block is not signed for another fork.
     fn may_sign_again(&self, error: &ChainError) -> bool {
         match error {
             ChainError::Overtaken(_) => true,
@@ -238,8 +238,8 @@ impl Client {
         }
     }
 
-    /// Whether the node's pool, or its best chain from the first of their blocks on, has one of these transactions, as
-    /// far as the node shows the blocks.
+    /// Whether the node's pool, or its best chain since the first of them was signed, has one of these transactions. It may have if the
+    /// node does not show one of the blocks.
     async fn has_any(&self, refused: &[Refused]) -> Result<bool, ChainError> {
         let is_one = |bytes: &Bytes| refused.iter().any(|one| one.transaction == bytes.0);
         let method = "author_pendingExtrinsics";
