@@ -69,7 +69,16 @@ pub async fn submit(
     call: &Call,
     globals: &Globals,
 ) -> Result<Receipt, ChainError> {
-    let _shown = spinner(globals.output, "waiting for a block");
+    let pace = client.best().await.and_then(|now| now.block_millis());
+    let what = match pace {
+        Ok(millis) => format!(
+            "waiting for a block (there is one about every {} s)",
+            millis.div_ceil(1_000)
+        ),
+        // The call itself says what is wrong.
+        Err(_) => "waiting for a block".into(),
+    };
+    let _shown = spinner(globals.output, what);
     client.submit(signer, call, Inclusion::Best).await
 }
 
