@@ -21,7 +21,8 @@ const LARGEST_MESSAGE_BYTES: u32 = 64 << 20;
 /// Longest wait for one answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longest wait for each answer while no other call of the account can be signed: the answer with the next nonce, and the one that
-/// the pool has the transaction. A healthy node needs milliseconds, or seconds on a slow line. A move in a dispute has a hundred
+/// the pool has the transaction. A healthy node needs milliseconds, or seconds on a slow line; and seconds if it is searched for an
+/// earlier transaction of the call. A move in a dispute has a hundred
 /// blocks, so there is time to continue with another node.
 const SIGNING_TIMEOUT: Duration = Duration::from_secs(15);
 

@@ -135,7 +135,7 @@ pub enum ChainError {
         /// What the node said.
         reason: String,
         /// Whether it was refused only because of a fork that is not the best chain: the pool looked at it, or the transaction was
-        /// signed for one of its blocks. If so, the call may be signed again.
+        /// signed for one of its blocks. If so, the call may be signed again, unless it is about one of those blocks.
         of_a_fork: bool,
     },
     /// Another transaction of the account came first, or the runtime was upgraded; the call may be signed again with the next

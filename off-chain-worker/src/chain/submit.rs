@@ -8,7 +8,10 @@ use subxt::{
     client::OnlineClientAtBlockImpl,
     config::DefaultExtrinsicParamsBuilder,
     rpcs::{client::rpc_params, methods::legacy::Bytes},
-    tx::{TransactionInBlock, TransactionInvalid, TransactionStatus, ValidationResult},
+    tx::{
+        SubmittableTransaction, TransactionInBlock, TransactionInvalid, TransactionStatus,
+        ValidationResult,
+    },
     utils::{AccountId32, H256},
 };
 use tokio::{sync::MutexGuard, time::timeout};
@@ -78,23 +81,48 @@ impl Receipt {
     }
 }
 
-/// What a call has been signed and sent as.
+/// What is known of the transactions that a call was signed as.
 #[derive(Default)]
-struct SoFar {
-    /// Whether the pool may have the last transaction.
-    is_sent: bool,
-    /// The earlier ones.
-    refused: Vec<Refused>,
+struct Attempts {
+    /// Whether the pool may have the last one.
+    may_be_sent: bool,
+    /// Those that the pool rejected, but may have kept.
+    doubtful: Vec<Doubtful>,
 }
 
 /// A transaction that the pool called invalid. The pool may have kept it nevertheless: it judges a new transaction by the blocks that
 /// it knows of, and keeps the transaction for a block that it learns of meanwhile, if that block's state takes it.
-struct Refused {
+struct Doubtful {
     transaction: Vec<u8>,
     nonce: u64,
-    /// Number of the best block when it was signed.
-    signed_at: u64,
+    /// Number of the block that it is anchored at. No earlier block has it.
+    anchor: u64,
 }
+
+/// What an account signs transactions with.
+struct Signing<'a> {
+    signer: &'a Keypair,
+    best: Moment,
+    /// The block from which the transactions are valid.
+    anchor: (u64, H256),
+}
+
+impl Signing<'_> {
+    fn sign(&self, call: &Call, nonce: u64, tip: u128) -> Result<Signed, ChainError> {
+        let (number, hash) = self.anchor;
+        let parameters = DefaultExtrinsicParamsBuilder::<Config>::new()
+            .mortal_from_unchecked(MORTAL_BLOCKS, number, hash)
+            .nonce(nonce)
+            .tip(tip)
+            .build();
+        let transactions = self.best.0.transactions();
+        let mut signable = transactions.create_signable_offline(call, parameters)?;
+        Ok(signable.sign(self.signer)?)
+    }
+}
+
+/// A transaction that is ready to be sent.
+type Signed = SubmittableTransaction<Config, OnlineClientAtBlockImpl<Config>>;
 
 impl Client {
     /// Signs, sends, and waits until a block has executed `call`. If another transaction takes the nonce in between, or only a
@@ -105,13 +133,13 @@ impl Client {
         call: &Call,
         inclusion: Inclusion,
     ) -> Result<Receipt, ChainError> {
-        let (mut attempt, mut so_far) = (1, SoFar::default());
+        let (mut attempt, mut attempts) = (1, Attempts::default());
         loop {
-            so_far.is_sent = false;
-            let sent = self.send(signer, call, inclusion, &mut so_far);
+            attempts.may_be_sent = false;
+            let sent = self.send(signer, call, inclusion, &mut attempts);
             let sent = match timeout(INCLUSION_TIMEOUT, sent).await {
                 Ok(sent) => sent,
-                Err(_) if so_far.is_sent || !so_far.refused.is_empty() => Err(ChainError::Pending),
+                Err(_) if attempts.may_be_sent => Err(ChainError::Pending),
                 Err(_) => Err(self.unsent(INCLUSION_TIMEOUT)),
             };
             match sent {
@@ -120,11 +148,19 @@ impl Client {
                     tokio::time::sleep(attempt * Duration::from_millis(300)).await;
                     attempt += 1;
                 }
-                result => {
-                    if let Ok(receipt) = &result {
-                        self.horizon.fetch_max(receipt.block, Ordering::Relaxed);
-                    }
-                    return result;
+                Ok(receipt) => {
+                    self.horizon.fetch_max(receipt.block, Ordering::Relaxed);
+                    return Ok(receipt);
+                }
+                // A block has executed the call.
+                Err(refusal @ (ChainError::Refused { .. } | ChainError::Failed(_))) => {
+                    return Err(refusal);
+                }
+                Err(error) => {
+                    return Err(match self.may_have_any(&attempts.doubtful).await {
+                        true => ChainError::Pending,
+                        false => error,
+                    });
                 }
             }
         }
@@ -151,7 +187,7 @@ impl Client {
     }
 
     /// Why the pool did not take `transaction`, which was signed at `best` with this nonce. `error` is the node's answer.
-    async fn refusal(
+    async fn rejection(
         &self,
         error: ChainError,
         transaction: Vec<u8>,
@@ -159,14 +195,17 @@ impl Client {
         account: &AccountId32,
         nonce: u64,
     ) -> ChainError {
-        let judgement = match is_unexplained(&error) {
+        let judgement = match is_invalid(&error) {
             true => match self.judged_by_best(transaction).await {
-                Err(lost) if lost.is_gone() => return lost,
-                judgement => judgement.ok(),
+                Ok(judgement) => Some(judgement),
+                Err(_) => match self.best().await {
+                    Ok(_) => None,
+                    Err(lost) => return lost,
+                },
             },
             false => None,
         };
-        let error = explained(error, judgement.as_ref());
+        let error = classified(error, judgement.as_ref());
         self.unless_upgraded(error, best, account, nonce).await
     }
 
@@ -238,80 +277,133 @@ impl Client {
         }
     }
 
-    /// Whether the node's pool, or its best chain since the first of them was signed, has one of these transactions. It may have if the
-    /// node does not show one of the blocks.
-    async fn has_any(&self, refused: &[Refused]) -> Result<bool, ChainError> {
-        let is_one = |bytes: &Bytes| refused.iter().any(|one| one.transaction == bytes.0);
+    /// Whether the node's pool or its best chain may have one of these transactions, as far as the node tells in time.
+    async fn may_have_any(&self, doubtful: &[Doubtful]) -> bool {
+        if doubtful.is_empty() {
+            return false;
+        }
+        let found = async {
+            // One may move from the pool to a block meanwhile. A full pool cannot be shown in one answer.
+            Ok::<_, ChainError>(
+                self.is_in_blocks(doubtful).await?
+                    || self.is_in_pool(doubtful).await?
+                    || self.is_in_blocks(doubtful).await?,
+            )
+        };
+        match timeout(self.patience, found).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => {
+                tracing::debug!("the pool and the blocks cannot be searched: {error}");
+                true
+            }
+            Err(_) => true,
+        }
+    }
+
+    async fn is_in_pool(&self, doubtful: &[Doubtful]) -> Result<bool, ChainError> {
         let method = "author_pendingExtrinsics";
         let pool: Vec<Bytes> = self.raw.request(method, rpc_params![]).await?;
-        if pool.iter().any(is_one) {
-            return Ok(true);
-        }
-        let first = refused.iter().map(|one| one.signed_at).min();
+        Ok(has_any(&pool, doubtful))
+    }
+
+    /// Whether the best chain has one of these transactions. It counts as having one if the node does not show one of its blocks.
+    async fn is_in_blocks(&self, doubtful: &[Doubtful]) -> Result<bool, ChainError> {
+        let first = doubtful.iter().map(|one| one.anchor).min().unwrap_or(0);
         let mut hash = self.block_hash(None).await?;
         loop {
             let Some(details) = self.rpc.chain_get_block(Some(hash)).await? else {
                 return Ok(true);
             };
             let block = details.block;
-            if block.extrinsics.iter().any(is_one) {
+            if has_any(&block.extrinsics, doubtful) {
                 return Ok(true);
             }
-            if first.is_none_or(|first| block.header.number <= first) {
+            if block.header.number <= first {
                 return Ok(false);
             }
             hash = block.header.parent_hash;
         }
     }
 
+    /// Whether the call may be signed with this nonce, the account's next one.
+    ///
+    /// # Errors
+    /// Says what to do otherwise: wait, or leave it to the caller to look what became of the call.
+    async fn may_sign_with(&self, nonce: u64, doubtful: &[Doubtful]) -> Result<(), ChainError> {
+        if doubtful.iter().any(|one| one.nonce > nonce) {
+            // If the call filled this place, the transaction after it would be valid, too.
+            let gone = "an earlier transaction of the account is gone";
+            return Err(ChainError::Overtaken(gone.into()));
+        }
+        match doubtful.iter().any(|one| one.nonce < nonce) && self.may_have_any(doubtful).await {
+            true => Err(ChainError::Pending),
+            false => Ok(()),
+        }
+    }
+
+    /// Sends a call that does nothing in the first place before `nonce` that a lost transaction of the account left, so that the
+    /// transactions after it do not have to wait for another. It costs a fee.
+    async fn fill_before(
+        &self,
+        nonce: u64,
+        signer: &Keypair,
+        account: &AccountId32,
+        tip: u128,
+    ) -> Result<(), ChainError> {
+        let best = self.best().await?;
+        let nothing = Call::batch(&[], best.metadata())?;
+        let anchor = self.anchor(&best).await?;
+        let signing = Signing {
+            signer,
+            best,
+            anchor,
+        };
+        let (_turn, next) = self.next_nonce(account).await?;
+        if next < nonce {
+            signing.sign(&nothing, next, tip)?.submit().await?;
+        }
+        Ok(())
+    }
+
     /// Sends `call`, and again with a rising tip while blocks pass it over. All of these transactions have the same nonce, so only
-    /// one of them is ever executed. Once the pool may have one of them, the call is not signed with another nonce.
+    /// one of them is ever executed.
     async fn send(
         &self,
         signer: &Keypair,
         call: &Call,
         inclusion: Inclusion,
-        so_far: &mut SoFar,
+        attempts: &mut Attempts,
     ) -> Result<Receipt, ChainError> {
         let best = self.best().await?;
-        let (number, hash) = self.anchor(&best).await?;
-        let account = AccountId32(signer.public_key().0);
-        let (signing, nonce) = self.next_nonce(&account).await?;
-        if so_far.refused.iter().any(|refused| refused.nonce < nonce) {
-            let has_any = timeout(self.patience, self.has_any(&so_far.refused)).await;
-            if !matches!(has_any, Ok(Ok(false))) {
-                return Err(ChainError::Pending);
-            }
-        }
-        let sign = |tip| -> Result<_, ChainError> {
-            let parameters = DefaultExtrinsicParamsBuilder::<Config>::new()
-                .mortal_from_unchecked(MORTAL_BLOCKS, number, hash)
-                .nonce(nonce)
-                .tip(tip)
-                .build();
-            let transactions = best.0.transactions();
-            let mut signable = transactions.create_signable_offline(call, parameters)?;
-            Ok(signable.sign(signer)?)
+        let anchor = self.anchor(&best).await?;
+        let signing = Signing {
+            signer,
+            best,
+            anchor,
         };
+        let best = &signing.best;
+        let account = AccountId32(signer.public_key().0);
+        let (turn, nonce) = self.next_nonce(&account).await?;
+        self.may_sign_with(nonce, &attempts.doubtful).await?;
         let mut tip = 0;
         let mut sent = SelectAll::new();
-        let signed = sign(tip)?;
-        so_far.is_sent = true;
+        let signed = signing.sign(call, nonce, tip)?;
+        attempts.may_be_sent = true;
         let first = timeout(self.patience, signed.submit_and_watch()).await;
-        drop(signing);
+        drop(turn);
         match first {
             Ok(Ok(progress)) => sent.push(progress),
             Ok(Err(error)) => {
                 let (error, transaction) = (error.into(), signed.into_encoded());
-                if is_unexplained(&error) {
-                    so_far.refused.push(Refused {
+                if is_invalid(&error) {
+                    attempts.doubtful.push(Doubtful {
                         transaction: transaction.clone(),
                         nonce,
-                        signed_at: best.0.block_number(),
+                        anchor: anchor.0,
                     });
                 }
-                let refusal = self.refusal(error, transaction, &best, &account, nonce);
-                return Err(refusal.await);
+                let rejection = self.rejection(error, transaction, best, &account, nonce);
+                return Err(rejection.await);
             }
             Err(_) => {
                 return Err(ChainError::Silent {
@@ -326,24 +418,28 @@ impl Client {
         let mut lost = ChainError::Disconnected(
             "the node stopped reporting on the transaction before a block took it".into(),
         );
+        let mut gap = Gap::default();
         loop {
             tokio::select! {
                 status = sent.next() => match status.transpose()? {
                     None => {
-                        return Err(self.unless_upgraded(lost, &best, &account, nonce).await);
+                        return Err(self.unless_upgraded(lost, best, &account, nonce).await);
                     }
                     Some(TransactionStatus::InFinalizedBlock(block)) => {
                         return receipt(&block).await;
                     }
                     Some(TransactionStatus::InBestBlock(block)) => match receipt(&block).await {
                         Ok(receipt) if inclusion == Inclusion::Best => return Ok(receipt),
-                        Ok(_) => {}
+                        Ok(_) => lost = ChainError::Pending,
                         // This is reported at once.
                         Err(refusal @ (ChainError::Refused { .. } | ChainError::Failed(_))) => {
                             return Err(refusal);
                         }
                         // The block may have been dropped, and its state with it. Then another block takes the transaction.
-                        Err(error) => tracing::debug!("the block of a call cannot be read: {error}"),
+                        Err(error) => {
+                            tracing::debug!("the block of a call cannot be read: {error}");
+                            lost = ChainError::Pending;
+                        }
                     },
                     Some(
                         TransactionStatus::Error { message }
@@ -351,22 +447,27 @@ impl Client {
                         | TransactionStatus::Dropped { message },
                     ) => {
                         // The transaction that replaced it may still be on its way.
-                        lost = ChainError::Dropped(message);
+                        if !matches!(lost, ChainError::Pending) {
+                            lost = ChainError::Dropped(message);
+                        }
                     }
                     _ => {}
                 },
                 Some(_) = waits.next() => {
-                    // An earlier transaction of the account is gone, so this one waits until another fills the gap. If the call
-                    // itself did, with the lower nonce, it would be executed twice.
-                    if self.rpc.system_account_next_index(&account).await? < nonce {
-                        return Err(ChainError::Pending);
+                    let next = self.rpc.system_account_next_index(&account).await?;
+                    if gap.stays(next, nonce) {
+                        tracing::info!("an earlier transaction of the account is gone: its place is filled");
+                        let filled = self.fill_before(nonce, signer, &account, tip).await;
+                        if let Err(error) = filled {
+                            tracing::debug!("the place was not filled: {error}");
+                        }
                     }
                     let Some(higher) = next_tip(tip, self.max_tip) else {
                         continue;
                     };
                     tip = higher;
-                    tracing::info!("blocks pass over a call, so it was sent again with a tip of {tip} planck");
-                    let signed = sign(tip)?;
+                    tracing::info!("blocks pass over a call, so it is sent again with a tip of {tip} planck");
+                    let signed = signing.sign(call, nonce, tip)?;
                     let error = match signed.submit_and_watch().await {
                         Ok(progress) => {
                             sent.push(progress);
@@ -375,7 +476,7 @@ impl Client {
                         Err(error) => error.into(),
                     };
                     let transaction = signed.into_encoded();
-                    match self.refusal(error, transaction, &best, &account, nonce).await {
+                    match self.rejection(error, transaction, best, &account, nonce).await {
                         // A block has just taken it, or the pool is full or asks for a higher tip.
                         ChainError::Overtaken(reason)
                         | ChainError::Dropped(reason)
@@ -399,8 +500,26 @@ fn next_tip(tip: u128, max: u128) -> Option<u128> {
     (higher > tip).then_some(higher)
 }
 
-/// Whether the pool called the transaction invalid or could not check it, and gave no reason that a program could read.
-fn is_unexplained(error: &ChainError) -> bool {
+/// A place that an earlier transaction of the account left.
+#[derive(Default)]
+struct Gap(Option<u64>);
+
+impl Gap {
+    /// Whether the account's next nonce is still the one that it was at the last look, and comes before `nonce`. Right after a change
+    /// of forks, the pool has not put all transactions back yet.
+    fn stays(&mut self, next: u64, nonce: u64) -> bool {
+        let before = std::mem::replace(&mut self.0, (next < nonce).then_some(next));
+        self.0.is_some() && self.0 == before
+    }
+}
+
+fn has_any(transactions: &[Bytes], doubtful: &[Doubtful]) -> bool {
+    let is_one = |bytes: &Bytes| doubtful.iter().any(|one| one.transaction == bytes.0);
+    transactions.iter().any(is_one)
+}
+
+/// Whether the pool called the transaction invalid, or could not check it. The reason may lie in a fork that is not the best chain.
+fn is_invalid(error: &ChainError) -> bool {
     matches!(
         error,
         ChainError::Rejected {
@@ -410,9 +529,9 @@ fn is_unexplained(error: &ChainError) -> bool {
     )
 }
 
-/// Why the pool did not take a transaction, by its answer. If that is [unexplained](is_unexplained), `judgement` is how the best
-/// block's state judges the transaction, as far as it is known.
-fn explained(error: ChainError, judgement: Option<&ValidationResult>) -> ChainError {
+/// Why the pool did not take a transaction, by its answer. If that is ["invalid"](is_invalid), `judgement` is how the best block's
+/// state judges the transaction, as far as it is known.
+fn classified(error: ChainError, judgement: Option<&ValidationResult>) -> ChainError {
     let ChainError::Rejected { code, reason, .. } = error else {
         return error;
     };
@@ -440,7 +559,7 @@ fn explained(error: ChainError, judgement: Option<&ValidationResult>) -> ChainEr
 
 /// Whether a transaction that was signed for the previous runtime may fail with this error.
 fn may_follow_an_upgrade(error: &ChainError) -> bool {
-    is_unexplained(error) || matches!(error, ChainError::Dropped(_))
+    is_invalid(error) || matches!(error, ChainError::Dropped(_))
 }
 
 /// Judges a call that failed with this error while the runtime was upgraded. `next` is the account's next nonce in the state of the

@@ -69,16 +69,14 @@ pub async fn submit(
     call: &Call,
     globals: &Globals,
 ) -> Result<Receipt, ChainError> {
-    let pace = client.best().await.and_then(|now| now.block_millis());
-    let what = match pace {
-        Ok(millis) => format!(
-            "waiting for a block (there is one about every {} s)",
-            millis.div_ceil(1_000)
-        ),
-        // The call itself says what is wrong.
-        Err(_) => "waiting for a block".into(),
-    };
-    let _shown = spinner(globals.output, what);
+    let shown = spinner(globals.output, "waiting for a block");
+    // If this fails, the call says what is wrong.
+    if let Ok(millis) = client.best().await.and_then(|now| now.block_millis()) {
+        let seconds = millis.div_ceil(1_000);
+        shown.set_message(format!(
+            "waiting for a block (there is one about every {seconds} s)"
+        ));
+    }
     client.submit(signer, call, Inclusion::Best).await
 }
 

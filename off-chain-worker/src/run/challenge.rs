@@ -8,13 +8,13 @@ use super::{
     WorkerDirs,
 };
 use crate::{
-    chain::{Account, Client, Keypair, Moment},
+    chain::{Account, ChainError, Client, Keypair, Moment},
     engine::DisputerCommand,
     keys::address,
 };
 use gotong_protocol::{
     dispute::ClosedDispute,
-    view::{RoundView, TaskView},
+    view::{DisputeView, RoundView, TaskView},
     Phase, RoundId, SeatState, TaskId,
 };
 use std::ops::ControlFlow;
@@ -103,6 +103,13 @@ impl Challenge {
         Ok(())
     }
 
+    /// The account's open dispute about this table.
+    async fn own(&self, now: &Moment) -> Result<Option<DisputeView>, ChainError> {
+        let account = self.signer.public_key().0;
+        let mut disputes = now.disputes(Some(self.task)).await?.into_iter();
+        Ok(disputes.find(|open| open.accused == self.accused && open.challenger == account))
+    }
+
     async fn play(
         &mut self,
         client: &Client,
@@ -117,12 +124,9 @@ impl Challenge {
                 self.task, self.round
             )));
         };
-        let disputes = now.disputes(Some(self.task)).await?;
         let account = self.signer.public_key().0;
-        let own = disputes
-            .iter()
-            .find(|dispute| dispute.accused == self.accused && dispute.challenger == account);
-        if let Some(own) = own {
+        let own = self.own(now).await?;
+        if let Some(own) = &own {
             self.is_open = true;
             (self.report)(format!(
                 "dispute {}: {}, {:?} to move by block {}",
@@ -167,6 +171,13 @@ impl Challenge {
             matches!(command, DisputerCommand::Accuse { .. })
         };
         match hearing.refused.iter().find(accusation) {
+            // An earlier transaction of this program opened it after all.
+            Some((_, error))
+                if error.is_refusal("AlreadyDisputed")
+                    && self.own(&client.best().await?).await?.is_some() =>
+            {
+                Ok(ControlFlow::Continue(()))
+            }
             Some((_, error)) => Err(RunError::Refused(format!(
                 "no dispute could be opened: {error}"
             ))),

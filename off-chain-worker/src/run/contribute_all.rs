@@ -15,7 +15,7 @@ use crate::chain::{Account, ChainError, Client, Keypair, Moment};
 use gotong_data::Recipe;
 use gotong_protocol::{
     view::{LedgerView, Page, StakeView, TaskView},
-    TaskId,
+    Phase, TaskId,
 };
 use gotong_scoring::blake2_256;
 use gotong_training::{data::Labelled, TestedDevice};
@@ -176,6 +176,12 @@ impl ContributeAll {
         let Some(contribution) = self.contributions.get_mut(&view.id) else {
             return Ok(());
         };
+        // After an error, the pause must not outlast the window in which a committed delta has to be revealed.
+        let round = now.round(view.id, view.round).await?;
+        let reveals = round.filter(|round| round.phase == Phase::Reveal);
+        let due: Vec<_> = reveals.iter().map(|round| round.ends_at).collect();
+        let block_time = Duration::from_millis(now.block_millis()?);
+        self.tasks.is_due_by(view.id, &due, now.block(), block_time);
         match contribution.look_at(client, now, seen, view).await {
             Ok(ControlFlow::Continue(())) => {}
             Ok(ControlFlow::Break(())) => self.finish(view.id),

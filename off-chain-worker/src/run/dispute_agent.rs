@@ -360,12 +360,12 @@ impl DisputeAgent {
     ) -> Result<(), RunError> {
         match client.submit(&self.signer, call, Inclusion::Best).await {
             Ok(receipt) => self.done(command, receipt.block),
-            // The next look finds out whether the fork that the chain is on asks for the same.
+            // The next look shows whether it is still due on the fork that the chain is on.
             Err(ChainError::Rejected {
                 reason,
                 of_a_fork: true,
                 ..
-            }) => tracing::info!("another fork was dropped, looking again: {reason}"),
+            }) => tracing::info!("not sent, because of a fork: looking again ({reason})"),
             Err(error) if is_refusal(&error) => hearing.refused.push((command, error)),
             Err(error) => return Err(error.into()),
         }

@@ -4,7 +4,7 @@ use super::{contribute, small_task, ROUND_LIMIT, SMALL};
 use anyhow::{ensure, Context, Result};
 use codec::Encode;
 use gotong::{
-    chain::{Call, ChainError, Client, Grounds, Moment, Nodes, ProofWait},
+    chain::{Call, ChainError, Client, Grounds, Inclusion, Moment, Nodes, ProofWait},
     process::Node,
 };
 use gotong_protocol::{
@@ -12,8 +12,8 @@ use gotong_protocol::{
     Phase, RoundId, SeatState,
 };
 use gotong_tests::{
-    assert_settled, connect, key, liar::Liar, request, request_of_page, Network, RequestError,
-    CHALLENGE,
+    assert_settled, connect, key, liar::Liar, reaches, request, request_of_page, Network,
+    RequestError, CHALLENGE, UNIT,
 };
 use std::{
     fs, io,
@@ -334,4 +334,24 @@ fn kept(compiled: &Path) -> io::Result<Vec<(PathBuf, SystemTime)>> {
     }
     kept.sort();
     Ok(kept)
+}
+
+/// The node says that the account's next nonce is one higher than it is. So it is if an earlier transaction of the account gets lost
+/// after the call was signed. If the call were signed again with the lower nonce, both of its transactions would be executed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_behind_a_lost_transaction_is_executed_once() -> Result<()> {
+    let network = Network::start(&["One"]).await?;
+    let (truth, lie) = (r#""result":0}"#, r#""result":1}"#);
+    let liar = Liar::once(&network.node.url(), truth, lie).await?;
+    let client = Client::connect(&liar.url).await?;
+    let receiver = key("Receiver").public_key().0;
+    let transfer = Call::transfer(receiver, UNIT);
+    client
+        .submit(&key("One"), &transfer, Inclusion::Best)
+        .await?;
+    let later = network.client.best().await?.block() + 5;
+    reaches(&network.client, later, ROUND_LIMIT).await?;
+    let received = network.client.best().await?.balance(&receiver).await?.free;
+    assert_eq!(received, UNIT);
+    Ok(())
 }

@@ -14,11 +14,11 @@ fn rejected(code: i32) -> ChainError {
     }
 }
 
-/// The pool says no more than that a transaction is invalid, and perhaps it looks at a fork that was just dropped.
+/// Whatever reason the pool names, it may have looked at a fork that was just dropped.
 #[test]
 fn the_best_block_tells_why_the_pool_called_a_transaction_invalid() {
     use ValidationResult::{Invalid, Unknown, Valid};
-    let of_a_fork = |code, judgement: Option<&_>| match explained(rejected(code), judgement) {
+    let of_a_fork = |code, judgement: Option<&_>| match classified(rejected(code), judgement) {
         ChainError::Rejected { of_a_fork, .. } => of_a_fork,
         error => panic!("{error:?}"),
     };
@@ -44,7 +44,7 @@ fn the_best_block_tells_why_the_pool_called_a_transaction_invalid() {
             let found = of_a_fork(code, judgement.as_ref());
             assert_eq!(found, *expected, "{code}, {judgement:?}");
         }
-        let error = explained(rejected(code), Some(&stale));
+        let error = classified(rejected(code), Some(&stale));
         assert!(matches!(error, ChainError::Overtaken(_)), "{error:?}");
     }
 }
@@ -74,18 +74,18 @@ async fn what_is_tied_to_a_block_is_signed_again_for_no_other_fork() {
 #[test]
 fn whoever_is_overtaken_signs_again_and_a_full_pool_drops() {
     for code in [code::BANNED, code::ALREADY_IMPORTED, code::TOO_LOW_PRIORITY] {
-        let error = explained(rejected(code), None);
+        let error = classified(rejected(code), None);
         assert!(matches!(error, ChainError::Overtaken(_)), "{error:?}");
     }
-    let error = explained(rejected(code::IMMEDIATELY_DROPPED), None);
+    let error = classified(rejected(code::IMMEDIATELY_DROPPED), None);
     assert!(matches!(error, ChainError::Dropped(_)), "{error:?}");
-    let error = explained(rejected(code::UNVERIFIED), None);
+    let error = classified(rejected(code::UNVERIFIED), None);
     assert!(matches!(error, ChainError::Rejected { .. }), "{error:?}");
 }
 
 /// The upgrade may have changed the version that the signature covers, or how transactions are encoded.
 #[test]
-fn what_was_signed_for_the_runtime_of_before_is_signed_again() {
+fn what_was_signed_for_the_previous_runtime_is_signed_again() {
     for code in [code::INVALID, code::UNVERIFIED] {
         assert!(may_follow_an_upgrade(&rejected(code)));
     }
@@ -115,7 +115,7 @@ fn node_that_kept(kept: &'static [u8], is_in_pool: bool, oldest: u32) -> MockNod
         true => json!([format!("0x{}", hex::encode(kept))]),
         false => json!(["0x0401"]),
     };
-    // The mock's blocks have the same parent, so the second and the third time it is asked for the same block, it gives earlier ones.
+    // All blocks of the mock have the same hash. A walk begins at the best one, for whose hash it asks.
     let asked = AtomicU32::new(0);
     MockNode::new(move |method, _| match method {
         "author_pendingExtrinsics" => Answer::Json(hex(is_in_pool)),
@@ -127,33 +127,78 @@ fn node_that_kept(kept: &'static [u8], is_in_pool: bool, oldest: u32) -> MockNod
                 false => json!(null),
             })
         }
-        _ => Answer::hash(),
+        _ => {
+            asked.store(0, Ordering::Relaxed);
+            Answer::hash()
+        }
     })
 }
 
-/// A pool that refuses a transaction may keep it for a block that it learns of at the same time. If the call were signed again with
+fn doubtful(transaction: &[u8], anchor: u64) -> Vec<Doubtful> {
+    vec![Doubtful {
+        transaction: transaction.to_vec(),
+        nonce: 3,
+        anchor,
+    }]
+}
+
+/// A pool that rejects a transaction may keep it for a block that it learns of at the same time. If the call were signed again with
 /// the next nonce, both would be executed.
 #[tokio::test]
-async fn a_refused_transaction_that_a_node_kept_is_found() {
-    let refused = |transaction: &[u8], signed_at| {
-        vec![Refused {
-            transaction: transaction.to_vec(),
-            nonce: 3,
-            signed_at,
-        }]
-    };
-    let has_any = async |node: MockNode, refused: Vec<Refused>| {
+async fn a_rejected_transaction_that_a_node_kept_is_found() {
+    let may_have = async |node: MockNode, doubtful: &[Doubtful]| {
         let client = node.client(&["ws://node"]).await;
-        client.has_any(&refused).await.unwrap()
+        client.may_have_any(doubtful).await
     };
     let kept = b"kept".as_slice();
-    assert!(has_any(node_that_kept(kept, true, 7), refused(kept, 7)).await);
-    assert!(has_any(node_that_kept(kept, false, 0), refused(kept, 5)).await);
-    assert!(has_any(node_that_kept(kept, false, 0), refused(kept, 6)).await);
-    assert!(!has_any(node_that_kept(kept, false, 0), refused(b"lost", 5)).await);
-    assert!(!has_any(node_that_kept(kept, false, 0), refused(kept, 7)).await);
-    let hidden = has_any(node_that_kept(kept, false, 7), refused(b"lost", 5));
-    assert!(hidden.await, "a block that is not shown may have it");
+    assert!(may_have(node_that_kept(kept, true, 7), &doubtful(kept, 7)).await);
+    assert!(may_have(node_that_kept(kept, false, 0), &doubtful(kept, 5)).await);
+    assert!(may_have(node_that_kept(kept, false, 0), &doubtful(kept, 6)).await);
+    assert!(!may_have(node_that_kept(kept, false, 0), &doubtful(b"lost", 5)).await);
+    assert!(!may_have(node_that_kept(kept, false, 0), &[]).await);
+    let hidden = may_have(node_that_kept(kept, false, 7), &doubtful(b"lost", 5)).await;
+    assert!(hidden, "a block that is not shown may have it");
+    let silent = MockNode::new(|method, _| match method {
+        "author_pendingExtrinsics" => Answer::no_state(),
+        "chain_getBlock" => Answer::Json(json!(null)),
+        _ => Answer::hash(),
+    });
+    assert!(may_have(silent, &doubtful(b"lost", 5)).await);
+}
+
+/// The same nonce is always safe, because only one transaction is executed with it.
+#[tokio::test]
+async fn a_call_is_signed_with_another_nonce_only_if_its_last_transaction_is_gone() {
+    let kept = b"kept".as_slice();
+    let may_sign_with = async |nonce, transaction: &[u8]| {
+        let client = node_that_kept(kept, false, 0).client(&["ws://node"]).await;
+        let before = doubtful(transaction, 5);
+        client.may_sign_with(nonce, &before).await
+    };
+    for transaction in [kept, b"lost"] {
+        assert!(may_sign_with(3, transaction).await.is_ok());
+        let lower = may_sign_with(2, transaction).await;
+        assert!(matches!(lower, Err(ChainError::Overtaken(_))), "{lower:?}");
+    }
+    assert!(may_sign_with(4, b"lost").await.is_ok());
+    let higher = may_sign_with(4, kept).await;
+    assert!(matches!(higher, Err(ChainError::Pending)), "{higher:?}");
+}
+
+#[test]
+fn a_gap_is_one_that_stays() {
+    let mut gap = Gap::default();
+    for (next, stays) in [
+        (5, false),
+        (4, false),
+        (4, true),
+        (5, false),
+        (3, false),
+        (4, false),
+        (4, true),
+    ] {
+        assert_eq!(gap.stays(next, 5), stays, "{next}");
+    }
 }
 
 #[tokio::test]

@@ -175,7 +175,8 @@ async fn offer(
     };
     // An offer has no deadline, but later calls have to wait for it, so it is tipped like them.
     let sent = client.submit(signer, &call, Inclusion::Best).await;
-    if !matches!(&sent, Err(error) if error.is_gone()) {
+    // After other errors, the chain does not take it, or has it already.
+    if !matches!(&sent, Err(error) if error.is_gone() || matches!(error, ChainError::Pending)) {
         volunteer.sent(now.block(), views, serves, is_sound);
     }
     sent?;

@@ -5,7 +5,7 @@
 //! publishing the same credits.
 
 use crate::{
-    chain::{Account, Client, Keypair, Moment},
+    chain::{Account, ChainError, Client, Keypair, Moment},
     run::{Replica, RunError, Unpublished},
 };
 use gotong_protocol::{
@@ -93,7 +93,11 @@ impl Publisher {
         match unpublished.publish(client, &self.signer, table).await {
             Ok(0) => {}
             Ok(count) => tracing::info!("published {count} credits of round {round}"),
-            Err(RunError::Chain(error)) if error.is_gone() => return Err(error.into()),
+            Err(RunError::Chain(error))
+                if error.is_gone() || matches!(error, ChainError::Pending) =>
+            {
+                return Err(error.into());
+            }
             Err(error) => {
                 tracing::warn!("the credits of round {round} were not published: {error}")
             }
