@@ -418,10 +418,11 @@ impl Client {
         let mut lost = ChainError::Disconnected(
             "the node stopped reporting on the transaction before a block took it".into(),
         );
-        let mut gap = Gap::default();
+        let (mut gap, mut was_in_block) = (Gap::default(), false);
         loop {
             tokio::select! {
                 status = sent.next() => match status.transpose()? {
+                    None if was_in_block => return Err(ChainError::Pending),
                     None => {
                         return Err(self.unless_upgraded(lost, best, &account, nonce).await);
                     }
@@ -430,7 +431,7 @@ impl Client {
                     }
                     Some(TransactionStatus::InBestBlock(block)) => match receipt(&block).await {
                         Ok(receipt) if inclusion == Inclusion::Best => return Ok(receipt),
-                        Ok(_) => lost = ChainError::Pending,
+                        Ok(_) => was_in_block = true,
                         // This is reported at once.
                         Err(refusal @ (ChainError::Refused { .. } | ChainError::Failed(_))) => {
                             return Err(refusal);
@@ -438,18 +439,16 @@ impl Client {
                         // The block may have been dropped, and its state with it. Then another block takes the transaction.
                         Err(error) => {
                             tracing::debug!("the block of a call cannot be read: {error}");
-                            lost = ChainError::Pending;
+                            was_in_block = true;
                         }
                     },
                     Some(
                         TransactionStatus::Error { message }
                         | TransactionStatus::Invalid { message }
                         | TransactionStatus::Dropped { message },
-                    ) => {
+                    ) if !was_in_block => {
                         // The transaction that replaced it may still be on its way.
-                        if !matches!(lost, ChainError::Pending) {
-                            lost = ChainError::Dropped(message);
-                        }
+                        lost = ChainError::Dropped(message);
                     }
                     _ => {}
                 },
