@@ -5,6 +5,7 @@ use anyhow::{ensure, Context, Result};
 use codec::Encode;
 use gotong::{
     chain::{Call, ChainError, Client, Grounds, Inclusion, Moment, Nodes, ProofWait},
+    keys::address,
     process::Node,
 };
 use gotong_protocol::{
@@ -12,14 +13,15 @@ use gotong_protocol::{
     Phase, RoundId, SeatState,
 };
 use gotong_tests::{
-    assert_settled, connect, key, liar::Liar, reaches, request, request_of_page, Network,
-    RequestError, CHALLENGE, UNIT,
+    assert_settled, connect, key, liar::Liar, reaches, request, request_of_page, request_with,
+    Network, RequestError, CHALLENGE, UNIT,
 };
 use std::{
     fs, io,
     path::{Path, PathBuf},
     time::SystemTime,
 };
+use subxt::ext::jsonrpsee::rpc_params;
 
 /// Nobody listens there.
 const DEAD: &str = "ws://127.0.0.1:1";
@@ -353,5 +355,9 @@ async fn a_call_behind_a_lost_transaction_is_executed_once() -> Result<()> {
     reaches(&network.client, later, ROUND_LIMIT).await?;
     let received = network.client.best().await?.balance(&receiver).await?.free;
     assert_eq!(received, UNIT);
+    let own = rpc_params![address(&key("One").public_key().0)];
+    let url = network.node.url();
+    let next: u32 = request_with(&url, "system_accountNextIndex", own).await?;
+    assert_eq!(next, 2, "the place of the lost one was filled");
     Ok(())
 }
