@@ -90,8 +90,8 @@ struct Attempts {
     doubtful: Vec<Doubtful>,
 }
 
-/// A transaction that the pool called invalid. The pool may have kept it nevertheless: it judges a new transaction by the blocks that
-/// it knows of, and keeps the transaction for a block that it learns of meanwhile, if that block's state takes it.
+/// A transaction that the pool called invalid. The pool may have kept it nevertheless: it judges a new transaction by the blocks
+/// that it knows of, and keeps the transaction for a block that it learns of meanwhile, if that block's state takes it.
 struct Doubtful {
     transaction: Vec<u8>,
     nonce: u64,
@@ -152,10 +152,14 @@ impl Client {
                     self.horizon.fetch_max(receipt.block, Ordering::Relaxed);
                     return Ok(receipt);
                 }
-                // A block has executed the call.
-                Err(refusal @ (ChainError::Refused { .. } | ChainError::Failed(_))) => {
-                    return Err(refusal);
-                }
+                // A block has executed the call, or its state does not take it.
+                Err(
+                    refusal @ (ChainError::Refused { .. }
+                    | ChainError::Failed(_)
+                    | ChainError::Rejected {
+                        of_a_fork: false, ..
+                    }),
+                ) => return Err(refusal),
                 Err(error) => {
                     return Err(match self.may_have_any(&attempts.doubtful).await {
                         true => ChainError::Pending,
@@ -209,8 +213,8 @@ impl Client {
         self.unless_upgraded(error, best, account, nonce).await
     }
 
-    /// What the runtime says about `transaction` in the state of the best block. The pool may have judged it by another block: after
-    /// a change of the best chain, it looks at the fork that was dropped for a moment.
+    /// What the runtime says about `transaction` in the state of the best block. The pool may have judged it by another block: for
+    /// a moment after a change of the best chain, it looks at the fork that was dropped.
     async fn judged_by_best(&self, transaction: Vec<u8>) -> Result<ValidationResult, ChainError> {
         let best = self.best().await?;
         let transaction = best.0.transactions().from_bytes(transaction);
@@ -237,6 +241,16 @@ impl Client {
             }
             _ => error,
         }
+    }
+
+    async fn prepared<'a>(&self, signer: &'a Keypair) -> Result<Signing<'a>, ChainError> {
+        let best = self.best().await?;
+        let anchor = self.anchor(&best).await?;
+        Ok(Signing {
+            signer,
+            best,
+            anchor,
+        })
     }
 
     /// Number and hash of the block from which a transaction is valid: the one that it is tied to, or else the last finalized one,
@@ -350,14 +364,8 @@ impl Client {
         account: &AccountId32,
         tip: u128,
     ) -> Result<(), ChainError> {
-        let best = self.best().await?;
-        let nothing = Call::batch(&[], best.metadata())?;
-        let anchor = self.anchor(&best).await?;
-        let signing = Signing {
-            signer,
-            best,
-            anchor,
-        };
+        let signing = self.prepared(signer).await?;
+        let nothing = Call::batch(&[], signing.best.metadata())?;
         let (_turn, next) = self.next_nonce(account).await?;
         if next < nonce {
             signing.sign(&nothing, next, tip)?.submit().await?;
@@ -374,13 +382,7 @@ impl Client {
         inclusion: Inclusion,
         attempts: &mut Attempts,
     ) -> Result<Receipt, ChainError> {
-        let best = self.best().await?;
-        let anchor = self.anchor(&best).await?;
-        let signing = Signing {
-            signer,
-            best,
-            anchor,
-        };
+        let signing = self.prepared(signer).await?;
         let best = &signing.best;
         let account = AccountId32(signer.public_key().0);
         let (turn, nonce) = self.next_nonce(&account).await?;
@@ -399,7 +401,7 @@ impl Client {
                     attempts.doubtful.push(Doubtful {
                         transaction: transaction.clone(),
                         nonce,
-                        anchor: anchor.0,
+                        anchor: signing.anchor.0,
                     });
                 }
                 let rejection = self.rejection(error, transaction, best, &account, nonce);
@@ -504,8 +506,8 @@ fn next_tip(tip: u128, max: u128) -> Option<u128> {
 struct Gap(Option<u64>);
 
 impl Gap {
-    /// Whether the account's next nonce is still the one that it was at the last look, and comes before `nonce`. Right after a change
-    /// of forks, the pool has not put all transactions back yet.
+    /// Whether the account's next nonce is still the one that it was at the last look, and comes before `nonce`. Right after a
+    /// change of forks, the pool has not put all transactions back yet.
     fn stays(&mut self, next: u64, nonce: u64) -> bool {
         let before = std::mem::replace(&mut self.0, (next < nonce).then_some(next));
         self.0.is_some() && self.0 == before
