@@ -237,8 +237,7 @@ async fn a_training_that_takes_too_long_is_cut_short() -> Result<()> {
         before.contains("of 100000000 updates fit into the Commit window"),
         "it is told as soon as it is known: {log}"
     );
-    // On a slow machine, the delta may still come too late, and the next window sees another training.
-    assert_eq!(before.matches(" training").count(), 1, "{log}");
+    assert_eq!(log.matches(" training").count(), 1, "{log}");
     Ok(())
 }
 
